@@ -1,0 +1,20 @@
+//! Public bytes: what devices and relays exchange, and nothing that needs a secret to read.
+//!
+//! In: bytes from a relay, a folder or a peer. Out: ids, envelope headers, roster entries, relay
+//! messages; all parsed once, strictly, at this edge. What never happens here: decryption, a clock,
+//! randomness, I/O. A relay depends on this crate alone, so it cannot read what it stores.
+//!
+//! Layouts are specified in `docs/FORMAT.md` (stored bytes) and `docs/PROTOCOL.md` (messages).
+
+pub mod cbor;
+pub mod envelope;
+pub mod ids;
+pub mod limits;
+pub mod relay;
+pub mod roster;
+pub mod version_vector;
+
+pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
+pub use ids::{Cursor, DeviceId, Digest, KeyId, MailboxId, RelayEpoch, SegmentNumber, VaultId};
+pub use roster::{Roster, RosterEntry, RosterError};
+pub use version_vector::VersionVector;
