@@ -4,8 +4,17 @@
 //! [`ports`]), so the same code runs in a simulator, on a phone and in a browser. Later rooms may
 //! use earlier ones, never back.
 
+pub mod limits;
 pub mod ports;
 
-pub mod clock;
-pub mod keys;
 pub mod record;
+
+pub mod clock;
+
+pub mod keys;
+
+pub mod change;
+
+pub mod merge;
+
+pub mod sync;

@@ -1,1 +1,15 @@
-//! Records.
+//! From a JSON document to leaves at paths, and back.
+//!
+//! In: JSON from an app or a file. Out: a checked [`Document`], its [`Path`]s and leaf values in
+//! their one canonical form. What never happens here: causality, encryption, I/O.
+
+mod document;
+mod key;
+mod leaves;
+mod path;
+pub mod value;
+
+pub use document::{Document, DocumentError};
+pub use key::{KeyError, RecordKey};
+pub use leaves::{Leaf, document_of_leaves, leaves};
+pub use path::{Component, Path};

@@ -1,0 +1,18 @@
+//! From a local write to a change: what was written, at which paths, and what its writer had seen.
+//!
+//! In: the registers of a record, the document shown, and the document wanted. Out: a [`Change`],
+//! whose bytes never change again. What never happens here: merging, policies, sealing.
+
+#[allow(clippy::module_inception)]
+mod change;
+mod entry;
+mod operation;
+mod registers;
+mod write;
+
+pub use change::{Change, ChangeError, ChangeNumber, Dot, RecordChange};
+pub use entry::{Class, Entry, EntryValue};
+pub use operation::{Operation, Written};
+pub use registers::{Registers, Sibling};
+pub(crate) use write::alive;
+pub use write::{Seen, delete, put};

@@ -1,0 +1,169 @@
+//! The replicated state of a vault (or of the records a page touches), and its two operations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::change::{Change, Dot, Entry, Registers, Sibling};
+use crate::record::RecordKey;
+
+use super::context::{Context, DeadOnArrival};
+
+/// (S, C, D): registers, causal context, and dots dead on arrival.
+///
+/// Any order, batching and duplication of [`apply`](Self::apply) and [`join`](Self::join) over the
+/// same changes ends in the same replica. Precondition: a dot names one byte string, for ever.
+///
+/// ```
+/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, put};
+/// use selkie_core::clock::Stamp;
+/// use selkie_core::merge::{CollectionPolicy, Replica, view};
+/// use selkie_core::record::{Document, RecordKey};
+/// use selkie_wire::DeviceId;
+///
+/// let (mut phone, mut laptop) = (Replica::default(), Replica::default());
+/// let key = RecordKey::new("notes", "groceries")?;
+/// let note = Document::from_json(r#"{"title": "Milk"}"#)?;
+/// let change = Change {
+///     dot: Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) },
+///     stamp: Stamp::from_unix_ms(1),
+///     records: vec![RecordChange {
+///         key: key.clone(),
+///         operations: put(&phone.registers(&key), Seen::default(), &note),
+///     }],
+/// };
+/// phone.apply(change.clone());
+/// laptop.apply(change.clone());
+/// laptop.apply(change);
+/// assert_eq!(phone, laptop);
+/// let shown = view(&laptop.registers(&key), &CollectionPolicy::default()).document;
+/// assert_eq!(shown, Some(note));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replica {
+    records: BTreeMap<RecordKey, Registers>,
+    context: Context,
+    dead: DeadOnArrival,
+}
+
+impl Replica {
+    /// A replica from its parts. It may hold only some records: all that are applied to must be in.
+    #[must_use]
+    pub fn from_parts(
+        records: BTreeMap<RecordKey, Registers>,
+        context: Context,
+        dead: DeadOnArrival,
+    ) -> Self {
+        Self { records, context, dead }
+    }
+
+    /// The parts, given away.
+    #[must_use]
+    pub fn into_parts(self) -> (BTreeMap<RecordKey, Registers>, Context, DeadOnArrival) {
+        (self.records, self.context, self.dead)
+    }
+
+    /// The registers of a record; empty if it was never written.
+    #[must_use]
+    pub fn registers(&self, key: &RecordKey) -> std::borrow::Cow<'_, Registers> {
+        self.records.get(key).map_or_else(
+            || std::borrow::Cow::Owned(Registers::default()),
+            std::borrow::Cow::Borrowed,
+        )
+    }
+
+    /// All records.
+    #[must_use]
+    pub fn records(&self) -> &BTreeMap<RecordKey, Registers> {
+        &self.records
+    }
+
+    /// What has been applied.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What is overwritten but has not arrived.
+    #[must_use]
+    pub fn dead(&self) -> &DeadOnArrival {
+        &self.dead
+    }
+
+    /// Applies a change; `false` if it was applied before.
+    pub fn apply(&mut self, change: Change) -> bool {
+        let Change { dot, stamp, records } = change;
+        if self.context.contains(dot) {
+            return false;
+        }
+        for record in records {
+            let registers = self.records.entry(record.key.clone()).or_default();
+            for operation in record.operations {
+                for seen in operation.overwrites {
+                    let removed = registers.remove(&operation.path, seen);
+                    if !removed && seen != dot && !self.context.contains(seen) {
+                        self.dead.insert(seen, record.key.clone(), operation.path.clone());
+                    }
+                }
+                let Some(written) = operation.written else { continue };
+                if self.dead.contains(dot, &record.key, &operation.path) {
+                    continue;
+                }
+                let entry = Entry {
+                    stamp,
+                    priority: written.priority,
+                    class: written.class,
+                    origin: written.origin,
+                    value: written.value,
+                };
+                registers.insert(operation.path, Sibling { dot, entry });
+            }
+            if registers.is_empty() {
+                self.records.remove(&record.key);
+            }
+        }
+        self.dead.arrived(dot);
+        self.context.insert(dot);
+        true
+    }
+
+    /// Joins another state: keeps what both hold, and what one holds and the other has not
+    /// overwritten.
+    pub fn join(&mut self, mut other: Self) {
+        let keys: BTreeSet<_> = self.records.keys().chain(other.records.keys()).cloned().collect();
+        for key in keys {
+            let theirs = other.records.remove(&key).unwrap_or_default();
+            let Some(mine) = self.records.get_mut(&key) else {
+                let mut theirs = theirs;
+                theirs.retain(|path, sibling| !self.has_killed(&key, path, sibling.dot));
+                if !theirs.is_empty() {
+                    self.records.insert(key, theirs);
+                }
+                continue;
+            };
+            let mut joined = core::mem::take(mine);
+            joined.retain(|path, sibling| {
+                theirs.at(path).iter().any(|their| their.dot == sibling.dot)
+                    || !other.has_killed(&key, path, sibling.dot)
+            });
+            for (path, siblings) in theirs.iter() {
+                for sibling in siblings {
+                    if !self.has_killed(&key, path, sibling.dot) {
+                        joined.insert(path.clone(), sibling.clone());
+                    }
+                }
+            }
+            if joined.is_empty() {
+                self.records.remove(&key);
+            } else {
+                self.records.insert(key, joined);
+            }
+        }
+        self.context.join(&other.context);
+        self.dead.join(&other.dead, &self.context);
+    }
+
+    /// Whether a value that is not among the registers was overwritten (rather than never seen).
+    fn has_killed(&self, key: &RecordKey, path: &crate::record::Path, dot: Dot) -> bool {
+        self.context.contains(dot) || self.dead.contains(dot, key, path)
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the core through its public face.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod conflicts;
+mod oracle;
+mod world;
