@@ -3,6 +3,7 @@
 //! In: the repository's own text. Out: findings and counts. Nothing here is part of what users get,
 //! and nothing here has a dependency.
 
+pub mod loc;
 pub mod source;
 pub mod tidy;
 pub mod tree;
