@@ -134,7 +134,10 @@ fn argument(info: u8, rest: &[u8]) -> Result<(u64, &[u8]), CborError> {
 }
 
 fn split(bytes: &[u8], len: u64) -> Result<(&[u8], &[u8]), CborError> {
-    usize::try_from(len).ok().and_then(|len| bytes.split_at_checked(len)).ok_or(CborError::Truncated)
+    usize::try_from(len)
+        .ok()
+        .and_then(|len| bytes.split_at_checked(len))
+        .ok_or(CborError::Truncated)
 }
 
 #[cfg(test)]

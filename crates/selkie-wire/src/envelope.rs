@@ -43,9 +43,16 @@ pub enum EnvelopeType {
 
 impl EnvelopeType {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Segment, Self::CheckpointChunk, Self::Roster, Self::Pairing, Self::Report, Self::Backup]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        [
+            Self::Segment,
+            Self::CheckpointChunk,
+            Self::Roster,
+            Self::Pairing,
+            Self::Report,
+            Self::Backup,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -328,10 +335,7 @@ mod tests {
         for len in 0..bytes.len() {
             assert!(Envelope::parse(bytes[..len].to_vec()).is_err(), "{len}");
         }
-        assert_eq!(
-            Envelope::parse([&bytes[..], &[0]].concat()),
-            Err(EnvelopeError::Length)
-        );
+        assert_eq!(Envelope::parse([&bytes[..], &[0]].concat()), Err(EnvelopeError::Length));
     }
 
     #[test]

@@ -396,7 +396,11 @@ impl Roster {
         Ok(())
     }
 
-    fn apply_operation(&mut self, operation: &Operation, digest: Digest) -> Result<(), RosterError> {
+    fn apply_operation(
+        &mut self,
+        operation: &Operation,
+        digest: Digest,
+    ) -> Result<(), RosterError> {
         match operation {
             Operation::Genesis { .. } => return Err(RosterError::Meaning),
             Operation::Add { keys, consent } => self.add(keys, consent, digest)?,
