@@ -114,7 +114,10 @@ impl Change {
         e.into_writer()
     }
 
-    fn encode<W: Write>(&self, e: &mut Encoder<W>) -> Result<(), minicbor::encode::Error<W::Error>> {
+    fn encode<W: Write>(
+        &self,
+        e: &mut Encoder<W>,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
         let others = self.other_devices();
         let devices = DeviceTable { own: self.dot.device, others: &others };
         e.map(2 + u64::from(!others.is_empty()))?;
@@ -181,7 +184,8 @@ impl Change {
                 _ => d.skip()?,
             }
         }
-        let stamp = stamp.ok_or_else(|| minicbor::decode::Error::message("a change has no stamp"))?;
+        let stamp =
+            stamp.ok_or_else(|| minicbor::decode::Error::message("a change has no stamp"))?;
         Ok(Self { dot, stamp, records })
     }
 
@@ -191,7 +195,8 @@ impl Change {
         let record_doubled = keys.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
         record_doubled
             || self.records.iter().any(|record| {
-                let mut paths: Vec<_> = record.operations.iter().map(|operation| &operation.path).collect();
+                let mut paths: Vec<_> =
+                    record.operations.iter().map(|operation| &operation.path).collect();
                 paths.sort_unstable();
                 paths.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
             })

@@ -172,7 +172,10 @@ impl Operation {
             (Some(0), _) => return refuse("kind 0 is written without its number"),
             (Some(kind), _) => Some(EntryValue::Unknown { kind, bytes: opaque }),
         };
-        if value.as_ref().is_some_and(|value| is_liveness(value) != path.is_root() && !is_unknown(value)) {
+        if value
+            .as_ref()
+            .is_some_and(|value| is_liveness(value) != path.is_root() && !is_unknown(value))
+        {
             return refuse("liveness stands at the root and nothing else does");
         }
         let written = value.map(|value| Written { value, priority, class, origin, why });
@@ -195,9 +198,9 @@ fn decode_dots(
     let len = d.array()?.unwrap_or(0);
     let mut dots = Vec::new();
     for _ in 0..len / 2 {
-        let device = devices
-            .device(d.u64()?)
-            .ok_or_else(|| minicbor::decode::Error::message("a dot names no device of the table"))?;
+        let device = devices.device(d.u64()?).ok_or_else(|| {
+            minicbor::decode::Error::message("a dot names no device of the table")
+        })?;
         dots.push(Dot { device, number: ChangeNumber(d.u64()?) });
     }
     if len % 2 == 1 {

@@ -44,9 +44,10 @@ pub fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Oper
 /// The write at the root that every edit makes.
 pub(crate) fn alive(registers: &Registers, delete_contested: bool) -> Operation {
     let root = Path::root();
-    let overwritten = registers.at(&root).iter().filter(|sibling| {
-        !(delete_contested && sibling.entry.value == EntryValue::Dead)
-    });
+    let overwritten = registers
+        .at(&root)
+        .iter()
+        .filter(|sibling| !(delete_contested && sibling.entry.value == EntryValue::Dead));
     Operation {
         overwrites: overwritten.map(|sibling| sibling.dot).collect(),
         path: root,
@@ -79,9 +80,7 @@ impl Operations<'_> {
     fn write(&mut self, path: Path, value: Option<EntryValue>) {
         let overwrites = self.registers.dots_at(&path).collect();
         let written = value.map(Written::plain);
-        self.by_path
-            .entry(path.clone())
-            .or_insert(Operation { path, overwrites, written });
+        self.by_path.entry(path.clone()).or_insert(Operation { path, overwrites, written });
     }
 
     fn write_changed(&mut self, shown: &BTreeMap<Path, Leaf>, wanted: &BTreeMap<Path, Leaf>) {
@@ -106,11 +105,7 @@ impl Operations<'_> {
         }
     }
 
-    fn remove<'p>(
-        &mut self,
-        paths: impl Iterator<Item = &'p Path>,
-        wanted: &BTreeMap<Path, Leaf>,
-    ) {
+    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>, wanted: &BTreeMap<Path, Leaf>) {
         for path in paths {
             if !wanted.contains_key(path) {
                 self.write(path.clone(), Some(EntryValue::Absent));
@@ -154,7 +149,9 @@ mod tests {
     fn shown(registers: &Registers) -> Value {
         let leaves = registers
             .iter()
-            .filter_map(|(path, siblings)| Some((path.clone(), siblings.first()?.entry.value.as_leaf()?)))
+            .filter_map(|(path, siblings)| {
+                Some((path.clone(), siblings.first()?.entry.value.as_leaf()?))
+            })
             .collect();
         crate::record::document_of_leaves(&leaves).into_value()
     }

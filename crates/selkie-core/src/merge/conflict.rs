@@ -4,9 +4,7 @@ use core::fmt;
 
 use serde_json::Value;
 
-use crate::change::{
-    Class, Dot, EntryValue, Operation, Registers, Sibling, Written, alive,
-};
+use crate::change::{Class, Dot, EntryValue, Operation, Registers, Sibling, Written, alive};
 use crate::clock::Stamp;
 use crate::record::{Document, Leaf, Path, leaves, value::canonicalise};
 
@@ -82,7 +80,11 @@ pub struct ConflictToken {
 
 impl Conflict {
     /// Siblings at one path, if they differ and a plain write is among them.
-    pub(super) fn of_register(at: &Path, own: &[Sibling], winner: Option<&Sibling>) -> Option<Self> {
+    pub(super) fn of_register(
+        at: &Path,
+        own: &[Sibling],
+        winner: Option<&Sibling>,
+    ) -> Option<Self> {
         let kind = open_kind(own)?;
         let mut sides: Vec<Side> = Vec::new();
         for sibling in own {
@@ -127,9 +129,11 @@ impl Conflict {
         for sibling in siblings {
             add_to_side(&mut sides, content_of(&sibling.entry.value), sibling);
         }
-        let shown = siblings.iter().find(|sibling| (sibling.entry.value == EntryValue::Alive) == alive);
+        let shown =
+            siblings.iter().find(|sibling| (sibling.entry.value == EntryValue::Alive) == alive);
         let shown = shown.or(siblings.first()).map(|sibling| sibling.dot);
-        let mut conflict = Self { path: Path::root(), kind: ConflictKind::EditVsDelete, sides, shown: 0 };
+        let mut conflict =
+            Self { path: Path::root(), kind: ConflictKind::EditVsDelete, sides, shown: 0 };
         if let Some(shown) = shown {
             conflict = Self::sorted(&Path::root(), conflict.kind, conflict.sides, shown);
         }
@@ -190,12 +194,16 @@ impl core::str::FromStr for ConflictToken {
         const DOT_DIGITS: usize = 48;
         let parse = || {
             let (dots, path) = text.split_once('-')?;
-            if !text.is_ascii() || !dots.len().is_multiple_of(DOT_DIGITS) || !path.len().is_multiple_of(2) {
+            if !text.is_ascii()
+                || !dots.len().is_multiple_of(DOT_DIGITS)
+                || !path.len().is_multiple_of(2)
+            {
                 return None;
             }
             let dots: Option<Vec<_>> = (0..dots.len() / DOT_DIGITS)
                 .map(|at| {
-                    let (device, number) = dots.get(at * DOT_DIGITS..)?.get(..DOT_DIGITS)?.split_at(32);
+                    let (device, number) =
+                        dots.get(at * DOT_DIGITS..)?.get(..DOT_DIGITS)?.split_at(32);
                     Some(Dot {
                         device: selkie_wire::DeviceId::from_hex(device)?,
                         number: crate::change::ChangeNumber(u64::from_str_radix(number, 16).ok()?),
@@ -270,13 +278,16 @@ pub fn resolve(
         Resolution::Side(at) => {
             // Sides are numbered among those the person saw.
             let seen = |side: &&Side| side.written_by.iter().any(|(dot, _)| named(dot));
-            let side = conflict.sides.iter().filter(seen).nth(at).ok_or(ResolveError::NoSuchSide)?;
+            let side =
+                conflict.sides.iter().filter(seen).nth(at).ok_or(ResolveError::NoSuchSide)?;
             side.content.clone()
         }
     };
     let values = match (content, conflict.kind) {
         (SideContent::Kept, ConflictKind::EditVsDelete) => vec![(Path::root(), EntryValue::Alive)],
-        (SideContent::Deleted, ConflictKind::EditVsDelete) => vec![(Path::root(), EntryValue::Dead)],
+        (SideContent::Deleted, ConflictKind::EditVsDelete) => {
+            vec![(Path::root(), EntryValue::Dead)]
+        }
         (_, ConflictKind::EditVsDelete) => return Err(ResolveError::BadValue),
         (SideContent::Value(value), _) => values_at(&conflict.path, value),
         (_, _) => vec![(conflict.path.clone(), EntryValue::Absent)],
@@ -292,7 +303,10 @@ fn values_at(path: &Path, value: Value) -> Vec<(Path, EntryValue)> {
     }
     let below = leaves(Document::from_checked_map(map).as_map());
     let join = |below: Path| Path::from_bytes(&[path.as_bytes(), below.as_bytes()].concat());
-    below.into_iter().filter_map(|(below, leaf): (Path, Leaf)| Some((join(below)?, leaf.into()))).collect()
+    below
+        .into_iter()
+        .filter_map(|(below, leaf): (Path, Leaf)| Some((join(below)?, leaf.into())))
+        .collect()
 }
 
 fn human_operations(

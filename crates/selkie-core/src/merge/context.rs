@@ -29,10 +29,7 @@ pub struct Context {
 
 impl Context {
     /// Rebuilds a context from its two parts, in any order.
-    pub fn from_parts(
-        contiguous: VersionVector,
-        cloud: impl IntoIterator<Item = Dot>,
-    ) -> Self {
+    pub fn from_parts(contiguous: VersionVector, cloud: impl IntoIterator<Item = Dot>) -> Self {
         let mut context = Self { contiguous, cloud: BTreeSet::new() };
         for dot in cloud {
             context.insert(dot);

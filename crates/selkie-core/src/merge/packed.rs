@@ -201,13 +201,8 @@ fn decode_origins(d: &mut Decoder<'_>) -> Result<Vec<Origin>, PackedError> {
         let len = d.array()?.unwrap_or(0);
         let device = usize::try_from(d.u64()?).ok().and_then(|at| devices.get(at)).copied();
         let dot = Dot { device: device.ok_or(PackedError)?, number: ChangeNumber(d.u64()?) };
-        let mut origin = Origin {
-            dot,
-            stamp: Stamp(d.u64()?),
-            priority: 0,
-            class: Class::Plain,
-            origin: None,
-        };
+        let mut origin =
+            Origin { dot, stamp: Stamp(d.u64()?), priority: 0, class: Class::Plain, origin: None };
         if len == 6 {
             origin.priority = d.i32()?;
             origin.class = Class::from_byte(d.u8()?).ok_or(PackedError)?;
@@ -219,7 +214,10 @@ fn decode_origins(d: &mut Decoder<'_>) -> Result<Vec<Origin>, PackedError> {
 }
 
 /// For each leaf shown, in order of path: whose value it is.
-fn decode_shown_by(d: &mut Decoder<'_>, leaf_count: usize) -> Result<Vec<Option<u64>>, PackedError> {
+fn decode_shown_by(
+    d: &mut Decoder<'_>,
+    leaf_count: usize,
+) -> Result<Vec<Option<u64>>, PackedError> {
     let indexes = if d.datatype()? == minicbor::data::Type::Array {
         d.decode::<Vec<Option<u64>>>()?
     } else {

@@ -4,8 +4,8 @@ use core::cmp::Ordering;
 use core::fmt;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
 use selkie_wire::Digest;
+use serde_json::{Map, Value, json};
 
 use crate::change::{Class, EntryValue, Sibling};
 use crate::record::{Document, Path, value};
@@ -61,11 +61,12 @@ impl Policy {
 
     /// The total order whose greatest is shown.
     pub(super) fn compare(&self, a: &Sibling, b: &Sibling) -> Ordering {
-        let by_time = |sibling: &Sibling| {
-            (sibling.entry.origin.unwrap_or(sibling.entry.stamp), sibling.dot)
-        };
+        let by_time =
+            |sibling: &Sibling| (sibling.entry.origin.unwrap_or(sibling.entry.stamp), sibling.dot);
         match self {
-            Self::HighestVersion => version_of(a).cmp(&version_of(b)).then_with(|| by_time(a).cmp(&by_time(b))),
+            Self::HighestVersion => {
+                version_of(a).cmp(&version_of(b)).then_with(|| by_time(a).cmp(&by_time(b)))
+            }
             Self::Timestamp | Self::UserChoice | Self::Unknown(_) => by_time(a).cmp(&by_time(b)),
         }
     }
@@ -108,7 +109,10 @@ impl OnDelete {
     /// Its name, as in a policy document.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMES.into_iter().find(|(_, rule)| *rule == self).map_or("edit_wins", |(name, _)| name)
+        Self::NAMES
+            .into_iter()
+            .find(|(_, rule)| *rule == self)
+            .map_or("edit_wins", |(name, _)| name)
     }
 }
 
@@ -192,14 +196,19 @@ impl CollectionPolicy {
     #[must_use]
     pub fn at(&self, path: &Path) -> &Policy {
         let covering = self.paths.iter().filter(|(prefix, _)| path.starts_with(prefix));
-        covering.max_by_key(|(prefix, _)| prefix.as_bytes().len()).map_or(&self.default, |(_, policy)| policy)
+        covering
+            .max_by_key(|(prefix, _)| prefix.as_bytes().len())
+            .map_or(&self.default, |(_, policy)| policy)
     }
 
     /// The document kept in [`POLICY_COLLECTION`].
     #[must_use]
     pub fn to_document(&self) -> Document {
-        let paths: Map<String, Value> =
-            self.paths.iter().map(|(path, policy)| (path.to_string(), policy.name().into())).collect();
+        let paths: Map<String, Value> = self
+            .paths
+            .iter()
+            .map(|(path, policy)| (path.to_string(), policy.name().into()))
+            .collect();
         let policy = json!({
             "version": self.version,
             "default": self.default.name(),
@@ -222,7 +231,9 @@ impl CollectionPolicy {
             version: policy.get("version").and_then(Value::as_u64).unwrap_or(0),
             default: text("default").map_or(Policy::Timestamp, Policy::from_name),
             paths: paths
-                .filter_map(|(path, name)| Some((Path::parse(path)?, Policy::from_name(name.as_str()?))))
+                .filter_map(|(path, name)| {
+                    Some((Path::parse(path)?, Policy::from_name(name.as_str()?)))
+                })
                 .collect(),
             on_delete: text("on_delete").and_then(OnDelete::from_name).unwrap_or_default(),
         }

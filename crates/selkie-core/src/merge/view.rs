@@ -39,7 +39,11 @@ pub fn view(registers: &Registers, policy: &CollectionPolicy) -> View {
     View { document: alive.then(|| Document::from_checked_map(map)), conflicts: viewer.conflicts }
 }
 
-fn is_alive(siblings: &[Sibling], policy: &CollectionPolicy, conflicts: &mut Vec<Conflict>) -> bool {
+fn is_alive(
+    siblings: &[Sibling],
+    policy: &CollectionPolicy,
+    conflicts: &mut Vec<Conflict>,
+) -> bool {
     let lives = |sibling: &Sibling| sibling.entry.value == EntryValue::Alive;
     let mut resolved = siblings.iter();
     if siblings.iter().all(lives) {
@@ -90,7 +94,8 @@ impl Viewer<'_> {
         let is_object = |sibling: &Sibling| sibling.entry.value == EntryValue::EmptyObject;
         let scalar = winner.filter(|sibling| matches!(sibling.entry.value, EntryValue::Value(_)));
         if policy == Policy::UserChoice {
-            let shape = own.iter().any(|sibling| matches!(sibling.entry.value, EntryValue::Value(_)));
+            let shape =
+                own.iter().any(|sibling| matches!(sibling.entry.value, EntryValue::Value(_)));
             match &object {
                 Some(object) if shape => {
                     let scalar_shown = scalar
@@ -107,15 +112,19 @@ impl Viewer<'_> {
             }
             (_, Some(object)) => Some(object),
             (Some(scalar), None) => Some(shown_scalar(scalar)),
-            (None, None) => winner.filter(|winner| is_object(winner)).map(|winner| Shown {
-                value: Value::Object(Map::new()),
-                greatest: winner,
-            }),
+            (None, None) => winner
+                .filter(|winner| is_object(winner))
+                .map(|winner| Shown { value: Value::Object(Map::new()), greatest: winner }),
         }
     }
 
     /// Shows the keys below `at` as an object; `None` if nothing of them shows.
-    fn object<'a>(&mut self, below: &[Register<'a>], at: &Path, policy: &Policy) -> Option<Shown<'a>> {
+    fn object<'a>(
+        &mut self,
+        below: &[Register<'a>],
+        at: &Path,
+        policy: &Policy,
+    ) -> Option<Shown<'a>> {
         let mut map = Map::new();
         let mut greatest: Option<&'a Sibling> = None;
         let prefix_len = at.as_bytes().len();

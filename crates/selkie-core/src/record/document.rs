@@ -48,10 +48,16 @@ pub enum DocumentError {
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax { line, column } => write!(f, "not valid JSON at line {line}, column {column}"),
-            Self::NotAnObject => f.write_str("a document must be a JSON object, like {\"title\": \"Milk\"}"),
+            Self::Syntax { line, column } => {
+                write!(f, "not valid JSON at line {line}, column {column}")
+            }
+            Self::NotAnObject => {
+                f.write_str("a document must be a JSON object, like {\"title\": \"Milk\"}")
+            }
             Self::TooDeep => write!(f, "the document has more than {DOCUMENT_DEPTH_MAX} levels"),
-            Self::TooLong => write!(f, "the document is longer than {} MiB", DOCUMENT_BYTES_MAX >> 20),
+            Self::TooLong => {
+                write!(f, "the document is longer than {} MiB", DOCUMENT_BYTES_MAX >> 20)
+            }
             Self::KeyTooLong => write!(f, "a key is longer than {KEY_BYTES_MAX} bytes"),
             Self::IntegerTooLarge => {
                 write!(f, "an integer is beyond ±{INTEGER_MAX} (2^53 − 1); store it as a string")
@@ -187,7 +193,11 @@ fn has_long_integer(text: &str) -> bool {
                     return true;
                 }
                 let tail = token.iter().skip(len);
-                len + tail.take_while(|byte| matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9')).count()
+                len + tail
+                    .take_while(|byte| {
+                        matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9')
+                    })
+                    .count()
             }
             _ => 1,
         };

@@ -81,7 +81,9 @@ impl Path {
             path = path.child(&key);
             match rest.strip_prefix('.') {
                 Some(more) => rest = more,
-                None => return (rest.is_empty() && Self::from_bytes(&path.0).is_some()).then_some(path),
+                None => {
+                    return (rest.is_empty() && Self::from_bytes(&path.0).is_some()).then_some(path);
+                }
             }
         }
     }
@@ -139,7 +141,9 @@ impl fmt::Display for Path {
                 f.write_str(".")?;
             }
             match component {
-                Component::Key(key) if !key.is_empty() && !key.contains(['.', '"']) => f.write_str(key)?,
+                Component::Key(key) if !key.is_empty() && !key.contains(['.', '"']) => {
+                    f.write_str(key)?
+                }
                 Component::Key(key) => write!(f, "{}", serde_json::Value::from(key))?,
                 Component::Element(bytes) => {
                     f.write_str("#")?;

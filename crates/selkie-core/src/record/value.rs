@@ -54,7 +54,8 @@ fn canonical_number(number: &Number) -> Result<Option<Number>, DocumentError> {
     if number.is_u64() {
         return Err(DocumentError::IntegerTooLarge);
     }
-    let float = number.as_f64().filter(|float| float.is_finite()).ok_or(DocumentError::NotFinite)?;
+    let float =
+        number.as_f64().filter(|float| float.is_finite()).ok_or(DocumentError::NotFinite)?;
     Ok(whole(float).map(Number::from))
 }
 

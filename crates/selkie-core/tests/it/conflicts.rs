@@ -2,7 +2,8 @@
 
 use selkie_core::change::Change;
 use selkie_core::merge::{
-    CollectionPolicy, ConflictKind, OnDelete, Policy, Resolution, ResolveError, SideContent, resolve,
+    CollectionPolicy, ConflictKind, OnDelete, Policy, Resolution, ResolveError, SideContent,
+    resolve,
 };
 use selkie_core::record::RecordKey;
 use serde_json::{Value, json};
@@ -114,13 +115,18 @@ fn an_answer_to_what_is_no_longer_there_is_refused() {
     let from_b = [b.put(&key(), &policy, json!({"x": 3}))];
     exchange(&mut a, &from_a, &mut b, &from_b);
     let conflict = a.view(&key(), &policy).conflicts.remove(0);
-    let wrong_side = resolve(&a.replica.registers(&key()), &conflict, &conflict.token(), Resolution::Side(2));
+    let wrong_side =
+        resolve(&a.replica.registers(&key()), &conflict, &conflict.token(), Resolution::Side(2));
     assert_eq!(wrong_side, Err(ResolveError::NoSuchSide));
 
     let token = conflict.token();
     assert_eq!(token.to_string().parse(), Ok(token.clone()));
     for text in ["", "-", "zz-02", &"é".repeat(24)] {
-        assert_eq!(text.parse::<selkie_core::merge::ConflictToken>(), Err(ResolveError::BadToken), "{text}");
+        assert_eq!(
+            text.parse::<selkie_core::merge::ConflictToken>(),
+            Err(ResolveError::BadToken),
+            "{text}"
+        );
     }
     a.put(&key(), &policy, json!({"x": 9})).unwrap();
     b.put(&key(), &policy, json!({"x": 8})).unwrap();
@@ -234,7 +240,8 @@ fn a_device_a_year_ahead_wins_ties_only() {
 fn of_two_policies_the_higher_version_counts_on_every_device() {
     let policies = CollectionPolicy::of_policies();
     let (mut a, mut b) = pair(json!({}), &policies);
-    let policy = |version, default| CollectionPolicy { version, default, ..CollectionPolicy::default() };
+    let policy =
+        |version, default| CollectionPolicy { version, default, ..CollectionPolicy::default() };
     let higher = policy(3, Policy::UserChoice).to_document().into_value();
     let lower = policy(2, Policy::Timestamp).to_document().into_value();
     let from_a = [a.put(&key(), &policies, higher)];

@@ -89,12 +89,17 @@ fn run<M: Merge>(seed: u64) -> Outcome {
     let mut random = Random(seed);
     let policy = CollectionPolicy {
         default: if random.chance(50) { Policy::UserChoice } else { Policy::Timestamp },
-        on_delete: [OnDelete::EditWins, OnDelete::DeleteWins, OnDelete::Timestamp, OnDelete::UserChoice]
-            [random.below(4) as usize],
+        on_delete: [
+            OnDelete::EditWins,
+            OnDelete::DeleteWins,
+            OnDelete::Timestamp,
+            OnDelete::UserChoice,
+        ][random.below(4) as usize],
         ..CollectionPolicy::default()
     };
     let count = 2 + random.below(3) as usize;
-    let mut devices: Vec<_> = (0..count).map(|index| Device::new(index, 1_000 + random.below(500))).collect();
+    let mut devices: Vec<_> =
+        (0..count).map(|index| Device::new(index, 1_000 + random.below(500))).collect();
     let mut log: Vec<Change> = Vec::new();
     let mut checkpoints: Vec<Replica> = Vec::new();
     for _ in 0..50 + random.below(50) {
@@ -107,7 +112,8 @@ fn run<M: Merge>(seed: u64) -> Outcome {
             }
             15 | 16 => checkpoints.push(devices[at].replica.clone()),
             _ if !checkpoints.is_empty() => {
-                let checkpoint = checkpoints[random.below(checkpoints.len() as u64) as usize].clone();
+                let checkpoint =
+                    checkpoints[random.below(checkpoints.len() as u64) as usize].clone();
                 M::join(&mut devices[at].replica, checkpoint);
             }
             _ => {}
@@ -243,7 +249,11 @@ fn join_is_associative_commutative_and_idempotent() {
     for seed in 0..RUNS {
         let [a, b, c] = random_states(seed);
         assert_eq!(joined(&a, &b), joined(&b, &a), "commutative, seed {seed}");
-        assert_eq!(joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)), "associative, seed {seed}");
+        assert_eq!(
+            joined(&joined(&a, &b), &c),
+            joined(&a, &joined(&b, &c)),
+            "associative, seed {seed}"
+        );
         assert_eq!(joined(&a, &a), a, "idempotent, seed {seed}");
     }
 }

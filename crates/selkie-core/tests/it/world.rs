@@ -37,7 +37,13 @@ pub struct Device {
 impl Device {
     pub fn new(index: usize, now_ms: u64) -> Self {
         let id = DeviceId([index as u8 + 1; 16]);
-        Self { id, replica: Replica::default(), clock: Clock::new(Default::default()), now_ms, written: 0 }
+        Self {
+            id,
+            replica: Replica::default(),
+            clock: Clock::new(Default::default()),
+            now_ms,
+            written: 0,
+        }
     }
 
     pub fn view(&self, key: &RecordKey, policy: &CollectionPolicy) -> View {
@@ -65,7 +71,12 @@ impl Device {
         Some(Change::from_bytes(change.dot, &change.to_bytes()).unwrap())
     }
 
-    pub fn put(&mut self, key: &RecordKey, policy: &CollectionPolicy, value: Value) -> Option<Change> {
+    pub fn put(
+        &mut self,
+        key: &RecordKey,
+        policy: &CollectionPolicy,
+        value: Value,
+    ) -> Option<Change> {
         let shown = self.view(key, policy);
         let contested =
             shown.conflicts.iter().any(|conflict| conflict.kind == ConflictKind::EditVsDelete);
@@ -107,7 +118,8 @@ impl Device {
             0 => self.delete(&key),
             1 => self.put(&key, policy, json!({})),
             _ => {
-                let mut map = shown.document.map(|document| document.as_map().clone()).unwrap_or_default();
+                let mut map =
+                    shown.document.map(|document| document.as_map().clone()).unwrap_or_default();
                 map.extend(random_fields(random));
                 self.put(&key, policy, Value::Object(map))
             }
@@ -128,6 +140,8 @@ fn random_value(random: &mut Random, depth: u64) -> Value {
         0 => json!(random.below(5)),
         1 => json!([random.below(3)]),
         2 => json!({}),
-        _ => json!({ (if random.chance(50) { "x" } else { "y" }): random_value(random, depth - 1) }),
+        _ => {
+            json!({ (if random.chance(50) { "x" } else { "y" }): random_value(random, depth - 1) })
+        }
     }
 }
