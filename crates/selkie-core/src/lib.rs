@@ -9,3 +9,4 @@ pub mod ports;
 pub mod clock;
 pub mod keys;
 pub mod record;
+pub mod seal;
