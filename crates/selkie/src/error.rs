@@ -5,7 +5,8 @@ use std::fmt;
 use selkie_core::change::ChangeError;
 use selkie_core::keys::roster::AuthorError;
 use selkie_core::keys::{
-    DeviceSecretsError, PairingCodeError, PairingError, PassphraseError, RecoveryCodeError, SlotError,
+    DeviceSecretsError, PairingCodeError, PairingError, PassphraseError, RecoveryCodeError,
+    SlotError,
 };
 use selkie_core::merge::{PackedError, PolicyError, ResolveError};
 use selkie_core::ports::RandomError;
@@ -183,7 +184,9 @@ impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::DiskFull,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                ErrorKind::DiskFull
+            }
             _ => ErrorKind::Storage,
         };
         Self::new(kind, error.to_string())
@@ -200,15 +203,17 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (ErrorKind::Busy, "another process is writing to the store; try again")
             }
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                (ErrorKind::Storage, "the store file is damaged; restore it from a backup or sync it anew")
-            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
+                ErrorKind::Storage,
+                "the store file is damaged; restore it from a backup or sync it anew",
+            ),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 (ErrorKind::Storage, "the store file cannot be opened for writing")
             }
-            Some(ErrorCode::SystemIoFailure) => {
-                (ErrorKind::Storage, "the disk reported an error while reading or writing the store")
-            }
+            Some(ErrorCode::SystemIoFailure) => (
+                ErrorKind::Storage,
+                "the disk reported an error while reading or writing the store",
+            ),
             _ => (ErrorKind::Storage, "the store cannot be read"),
         };
         // SQLite's own text can quote SQL, never a value, yet only the code is worth keeping.

@@ -84,7 +84,9 @@ impl Watchers {
             events
                 .iter()
                 .filter(|event| !event.collection.starts_with('_'))
-                .filter(|event| collection.as_ref().is_none_or(|wanted| *wanted == event.collection))
+                .filter(|event| {
+                    collection.as_ref().is_none_or(|wanted| *wanted == event.collection)
+                })
                 .all(|event| sender.send(event.clone()).is_ok())
         });
     }

@@ -82,7 +82,8 @@ impl Database {
 
     /// The last segment accepted of each other device.
     pub(crate) fn heads(&self) -> Result<Heads, Error> {
-        let mut statement = self.connection.prepare_cached("SELECT device, number, digest FROM head")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT device, number, digest FROM head")?;
         let rows = statement.query_map([], |row| {
             Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, [u8; 32]>(2)?))
         })?;
@@ -95,7 +96,8 @@ impl Database {
 
     /// How many segments are kept sealed.
     pub(crate) fn held_count(&self) -> Result<u64, Error> {
-        let count: i64 = self.connection.query_row("SELECT count(*) FROM held", [], |row| row.get(0))?;
+        let count: i64 =
+            self.connection.query_row("SELECT count(*) FROM held", [], |row| row.get(0))?;
         Ok(from_sql(count))
     }
 }
@@ -232,7 +234,9 @@ fn merge_bodies(
     let mut stamps: BTreeMap<RecordKey, (Stamp, Stamp)> = BTreeMap::new();
     let registers = stored
         .iter_mut()
-        .filter_map(|(key, record)| Some((key.clone(), std::mem::take(&mut record.as_mut()?.registers))))
+        .filter_map(|(key, record)| {
+            Some((key.clone(), std::mem::take(&mut record.as_mut()?.registers)))
+        })
         .collect();
     let context = load_context(rows.connection)?;
     let dead = load_dead(rows.connection, &changes)?;
@@ -304,9 +308,8 @@ fn load_context(sql: &Connection) -> Result<Context, Error> {
     };
     let contiguous: VersionVector = dots("SELECT device, number FROM seen")?.into_iter().collect();
     let cloud = dots("SELECT device, number FROM seen_beyond_gap")?;
-    let cloud = cloud
-        .into_iter()
-        .map(|(device, number)| Dot { device, number: ChangeNumber(number) });
+    let cloud =
+        cloud.into_iter().map(|(device, number)| Dot { device, number: ChangeNumber(number) });
     Ok(Context::from_parts(contiguous, cloud))
 }
 
@@ -354,7 +357,11 @@ fn load_dead(sql: &Connection, changes: &[Change]) -> Result<DeadOnArrival, Erro
     Ok(dead)
 }
 
-fn store_dead(sql: &Connection, before: &DeadOnArrival, after: &DeadOnArrival) -> Result<(), Error> {
+fn store_dead(
+    sql: &Connection,
+    before: &DeadOnArrival,
+    after: &DeadOnArrival,
+) -> Result<(), Error> {
     let gone: BTreeSet<Dot> = before.iter().map(|(dot, ..)| dot).collect();
     let mut remove =
         sql.prepare_cached("DELETE FROM dead_on_arrival WHERE device = ?1 AND number = ?2")?;

@@ -1,7 +1,9 @@
 //! Open conflicts, and the policies that make them.
 
 use rusqlite::params;
-use selkie_core::merge::{CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, resolve, view};
+use selkie_core::merge::{
+    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, resolve, view,
+};
 use selkie_core::record::RecordKey;
 use selkie_wire::DeviceId;
 
@@ -14,7 +16,10 @@ use crate::{Error, ErrorKind, Record};
 
 impl Database {
     /// All open conflicts, oldest first.
-    pub(crate) fn conflicts(&mut self, collection: Option<&str>) -> Result<Vec<OpenConflict>, Error> {
+    pub(crate) fn conflicts(
+        &mut self,
+        collection: Option<&str>,
+    ) -> Result<Vec<OpenConflict>, Error> {
         let Self { connection, cache } = self;
         let mut rows = Rows::new(connection, cache)?;
         let places: Vec<(String, String, Vec<u8>, i64)> = {
@@ -33,7 +38,8 @@ impl Database {
             let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
             let stored = rows.load(&key)?.ok_or_else(damaged)?;
             let shown = view(&stored.registers, &rows.policy(key.collection())?);
-            let open = shown.conflicts.into_iter().find(|conflict| conflict.path.as_bytes() == path);
+            let open =
+                shown.conflicts.into_iter().find(|conflict| conflict.path.as_bytes() == path);
             let Some(conflict) = open else { continue };
             conflicts.push(OpenConflict {
                 collection: key.collection().to_owned(),
@@ -94,7 +100,11 @@ impl Database {
     }
 
     /// The record under an id.
-    pub(crate) fn read_record(&mut self, collection: &str, id: &str) -> Result<Option<Record>, Error> {
+    pub(crate) fn read_record(
+        &mut self,
+        collection: &str,
+        id: &str,
+    ) -> Result<Option<Record>, Error> {
         let Self { connection, cache } = self;
         let Some(num) = Rows::new(connection, cache)?.collection_num(collection)? else {
             return Ok(None);

@@ -92,7 +92,10 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
-        return Err(Error::new(ErrorKind::Storage, "the file system does not allow a write-ahead log"));
+        return Err(Error::new(
+            ErrorKind::Storage,
+            "the file system does not allow a write-ahead log",
+        ));
     }
     // NORMAL would lose the last writes when the power fails; an acknowledged write is kept.
     connection.pragma_update(None, "synchronous", "FULL")?;

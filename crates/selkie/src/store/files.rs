@@ -46,7 +46,10 @@ impl StoreFiles {
                 sync_directory(&self.database)?;
             } else {
                 let path = self.database.display();
-                return Err(Error::new(ErrorKind::NotFound, format!("there is no store at {path}")));
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no store at {path}"),
+                ));
             }
         }
         let missing = |error: std::io::Error| match error.kind() {
@@ -54,7 +57,9 @@ impl StoreFiles {
                 let path = self.slots.display();
                 Error::new(
                     ErrorKind::Storage,
-                    format!("the key file {path} is missing; without it the store cannot be opened"),
+                    format!(
+                        "the key file {path} is missing; without it the store cannot be opened"
+                    ),
                 )
             }
             _ => error.into(),
@@ -74,6 +79,14 @@ impl StoreFiles {
             return Err(Error::new(ErrorKind::Storage, "the key file belongs to another store"));
         }
         Ok((database, store_key))
+    }
+
+    /// Size of the database and its write-ahead log.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        let mut log = self.database.as_os_str().to_owned();
+        log.push("-wal");
+        let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+        size(&self.database) + size(Path::new(&log))
     }
 
     /// Makes sure that nothing here would be overwritten.

@@ -36,7 +36,10 @@ impl Identity {
         let vault = self.roster.vault();
         let found = self.epoch_keys.iter().find(|key| Some(key.derive_key_id(vault)) == wanted);
         found.ok_or_else(|| {
-            Error::new(ErrorKind::Storage, "the key of the vault's current epoch is not on this device")
+            Error::new(
+                ErrorKind::Storage,
+                "the key of the vault's current epoch is not on this device",
+            )
         })
     }
 }
@@ -66,28 +69,31 @@ impl Database {
         )?;
         for (number, entry) in new.roster_entries.iter().enumerate() {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            transaction.execute("INSERT INTO roster_entry VALUES (?1, ?2)", params![number, entry])?;
+            transaction
+                .execute("INSERT INTO roster_entry VALUES (?1, ?2)", params![number, entry])?;
         }
         for (epoch, key) in new.epoch_keys {
-            transaction.execute("INSERT INTO epoch_key VALUES (?1, ?2)", params![epoch, key.expose()])?;
+            transaction
+                .execute("INSERT INTO epoch_key VALUES (?1, ?2)", params![epoch, key.expose()])?;
         }
         transaction.commit()?;
         Ok(())
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
-        let (vault, secrets): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) = self.connection.query_row(
-            "SELECT vault, device_secrets FROM local",
-            [],
-            |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into())),
-        )?;
-        let roster = Roster::from_entries(self.roster_entries(RosterNumber(0))?).map_err(|_| damaged())?;
+        let (vault, secrets): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) =
+            self.connection.query_row("SELECT vault, device_secrets FROM local", [], |row| {
+                Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into()))
+            })?;
+        let roster =
+            Roster::from_entries(self.roster_entries(RosterNumber(0))?).map_err(|_| damaged())?;
         if VaultId::from_slice(&vault) != Some(roster.vault()) {
             return Err(damaged());
         }
         let mut statement = self.connection.prepare("SELECT key FROM epoch_key ORDER BY epoch")?;
         let keys = statement.query_map([], |row| row.get::<_, [u8; 32]>(0))?;
-        let epoch_keys = keys.map(|key| Ok(EpochKey::from_bytes(key?))).collect::<Result<_, Error>>()?;
+        let epoch_keys =
+            keys.map(|key| Ok(EpochKey::from_bytes(key?))).collect::<Result<_, Error>>()?;
         Ok(Identity { device: DeviceSecrets::from_bytes(&secrets)?, roster, epoch_keys })
     }
 
@@ -102,7 +108,11 @@ impl Database {
     }
 
     /// Stores entries that were applied to a roster, and the epoch keys this device can open now.
-    pub(crate) fn append_roster(&mut self, roster: &Roster, entries: &[Vec<u8>]) -> Result<(), Error> {
+    pub(crate) fn append_roster(
+        &mut self,
+        roster: &Roster,
+        entries: &[Vec<u8>],
+    ) -> Result<(), Error> {
         let device = self.identity()?.device;
         let keys = selkie_core::keys::roster::epoch_keys(roster, &device)
             .map_err(|error| Error::new(ErrorKind::Relay, error.to_string()))?;
@@ -110,11 +120,14 @@ impl Database {
         let transaction = self.connection.transaction()?;
         for (number, entry) in (first..).zip(entries) {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            transaction.execute("INSERT INTO roster_entry VALUES (?1, ?2)", params![number, entry])?;
+            transaction
+                .execute("INSERT INTO roster_entry VALUES (?1, ?2)", params![number, entry])?;
         }
         for (epoch, key) in &keys {
-            transaction
-                .execute("INSERT OR IGNORE INTO epoch_key VALUES (?1, ?2)", params![epoch, key.expose()])?;
+            transaction.execute(
+                "INSERT OR IGNORE INTO epoch_key VALUES (?1, ?2)",
+                params![epoch, key.expose()],
+            )?;
         }
         transaction.commit()?;
         Ok(())
@@ -138,5 +151,8 @@ pub(super) fn segment_number(number: i64) -> SegmentNumber {
 
 /// The content of the store contradicts itself.
 pub(super) fn damaged() -> Error {
-    Error::new(ErrorKind::Storage, "the store's content is damaged; restore it from a backup or sync it anew")
+    Error::new(
+        ErrorKind::Storage,
+        "the store's content is damaged; restore it from a backup or sync it anew",
+    )
 }

@@ -19,12 +19,10 @@ mod schema;
 mod sync_state;
 mod transaction;
 
-pub(crate) use apply::{Applied, TrackedPosition};
+pub(crate) use apply::TrackedPosition;
 pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_files};
 pub(crate) use identity::{Identity, NewIdentity};
-pub(crate) use outbox::Outgoing;
 pub use query::{Filter, Query};
-pub(crate) use rows::StoredRecord;
-pub(crate) use sync_state::RelayState;
+pub(crate) use transaction::check_collection_name;
 pub use transaction::{Transaction, TransactionCollection};

@@ -21,7 +21,8 @@ pub(crate) struct Outgoing {
 impl Database {
     /// How many changes wait to be sealed.
     pub(crate) fn unsealed_count(&self) -> Result<u64, Error> {
-        let count: i64 = self.connection.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
+        let count: i64 =
+            self.connection.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
         Ok(from_sql(count))
     }
 
@@ -57,9 +58,9 @@ impl Database {
 
     /// Own segments after a number, as many as go into one push.
     pub(crate) fn outgoing(&self, after: SegmentNumber) -> Result<Outgoing, Error> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT number, bytes FROM segment WHERE number > ?1 ORDER BY number")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, bytes FROM segment WHERE number > ?1 ORDER BY number",
+        )?;
         let mut rows = statement.query([to_sql(after.0)])?;
         let (mut outgoing, mut size_bytes) = (Outgoing::default(), 0);
         while let Some(row) = rows.next()? {
@@ -94,7 +95,8 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<u64
     let mut size_bytes = 0;
     let mut last = 0;
     {
-        let mut statement = sql.prepare_cached("SELECT number, stamp, bytes FROM log ORDER BY number")?;
+        let mut statement =
+            sql.prepare_cached("SELECT number, stamp, bytes FROM log ORDER BY number")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let bytes: Vec<u8> = row.get(2)?;
@@ -135,7 +137,10 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<u64
     )?;
     sql.execute("DELETE FROM log WHERE number <= ?1", [last])?;
     let stamp = i64::from_ne_bytes(body.stamp.to_ne_bytes());
-    sql.execute("UPDATE local SET changes_sealed = ?1, stamp = max(stamp, ?2)", params![last, stamp])?;
+    sql.execute(
+        "UPDATE local SET changes_sealed = ?1, stamp = max(stamp, ?2)",
+        params![last, stamp],
+    )?;
     Ok(body.changes.len() as u64)
 }
 

@@ -13,6 +13,7 @@ use super::database::Database;
 use super::identity::{from_sql, to_sql};
 use super::rows::Rows;
 use crate::collection::{Page, Record};
+use crate::status::CollectionInfo;
 use crate::{Error, ErrorKind};
 
 /// Filters that a query may have.
@@ -62,7 +63,10 @@ impl Operator {
     ];
 
     fn sign(self) -> &'static str {
-        Self::SIGNS.into_iter().find(|(_, operator)| *operator == self).map_or("=", |(sign, _)| sign)
+        Self::SIGNS
+            .into_iter()
+            .find(|(_, operator)| *operator == self)
+            .map_or("=", |(sign, _)| sign)
     }
 }
 
@@ -130,7 +134,10 @@ impl Filter {
             .ok_or_else(|| bad("the filter has no comparison"))?;
         let value = parse_value(value);
         let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual);
-        if value.is_object() || value.is_array() || (ordered && !value.is_number() && !value.is_string()) {
+        if value.is_object()
+            || value.is_array()
+            || (ordered && !value.is_number() && !value.is_string())
+        {
             return Err(bad("the filter compares with text, a number, true, false or null"));
         }
         Ok(Self { path, comparison: Comparison::Compare(operator, value) })
@@ -224,7 +231,9 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.comparison {
             Comparison::Exists => write!(f, "{}", self.path),
-            Comparison::Prefix(prefix) => write!(f, "{} ~ {}", self.path, Value::from(prefix.as_str())),
+            Comparison::Prefix(prefix) => {
+                write!(f, "{} ~ {}", self.path, Value::from(prefix.as_str()))
+            }
             Comparison::Compare(operator, value) => {
                 write!(f, "{} {} {value}", self.path, operator.sign())
             }
@@ -237,7 +246,11 @@ const COLUMNS: &str = "id, body, created_at, updated_at, CASE WHEN siblings <> 0
     THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END";
 
 impl Database {
-    pub(crate) fn list_records(&mut self, collection: &str, page: &Page) -> Result<Vec<Record>, Error> {
+    pub(crate) fn list_records(
+        &mut self,
+        collection: &str,
+        page: &Page,
+    ) -> Result<Vec<Record>, Error> {
         let Some(num) = self.collection(collection)? else { return Ok(Vec::new()) };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM record WHERE collection = ?1 AND id > ?2 AND body IS NOT NULL
@@ -248,7 +261,11 @@ impl Database {
         collect(&mut rows)
     }
 
-    pub(crate) fn query_records(&mut self, collection: &str, query: &Query) -> Result<Vec<Record>, Error> {
+    pub(crate) fn query_records(
+        &mut self,
+        collection: &str,
+        query: &Query,
+    ) -> Result<Vec<Record>, Error> {
         if query.filters.len() > FILTERS_MAX {
             let message = format!("a query has at most {FILTERS_MAX} filters");
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -272,10 +289,22 @@ impl Database {
 
     pub(crate) fn count_records(&mut self, collection: &str) -> Result<u64, Error> {
         let Some(num) = self.collection(collection)? else { return Ok(0) };
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT count(*) FROM record WHERE collection = ?1 AND body IS NOT NULL")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*) FROM record WHERE collection = ?1 AND body IS NOT NULL",
+        )?;
         Ok(from_sql(statement.query_row([num], |row| row.get(0))?))
+    }
+
+    /// The collections that have records; Selkie's own are left out.
+    pub(crate) fn collections(&mut self) -> Result<Vec<CollectionInfo>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT c.name, count(*) FROM collection c JOIN record r ON r.collection = c.num
+             WHERE r.body IS NOT NULL AND substr(c.name, 1, 1) <> '_' GROUP BY c.num ORDER BY c.name",
+        )?;
+        let collections = statement.query_map([], |row| {
+            Ok(CollectionInfo { name: row.get(0)?, records: from_sql(row.get(1)?) })
+        })?;
+        Ok(collections.collect::<Result<_, _>>()?)
     }
 
     fn collection(&mut self, name: &str) -> Result<Option<i64>, Error> {

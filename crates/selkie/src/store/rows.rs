@@ -68,8 +68,10 @@ impl<'c> Rows<'c> {
 
     /// The next change number, and the clock, of this device.
     pub(super) fn next_change(&self) -> Result<(ChangeNumber, Clock), Error> {
-        let mut local = self.connection.prepare_cached("SELECT changes_sealed, stamp FROM local")?;
-        let (sealed, stamp): (i64, i64) = local.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut local =
+            self.connection.prepare_cached("SELECT changes_sealed, stamp FROM local")?;
+        let (sealed, stamp): (i64, i64) =
+            local.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut log = self
             .connection
             .prepare_cached("SELECT number, stamp FROM log ORDER BY number DESC LIMIT 1")?;
@@ -83,7 +85,8 @@ impl<'c> Rows<'c> {
         if let Some(num) = self.cache.collections.get(name) {
             return Ok(Some(*num));
         }
-        let mut statement = self.connection.prepare_cached("SELECT num FROM collection WHERE name = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT num FROM collection WHERE name = ?1")?;
         let num = statement.query_row([name], |row| row.get(0)).optional()?;
         if let Some(num) = num {
             self.cache.collections.insert(name.to_owned(), num);
@@ -143,7 +146,12 @@ impl<'c> Rows<'c> {
     }
 
     /// Writes a record back as `shown`, and keeps the list of open conflicts in step.
-    pub(super) fn save(&mut self, changed: &Changed<'_>, shown: &View, now_ms: u64) -> Result<(), Error> {
+    pub(super) fn save(
+        &mut self,
+        changed: &Changed<'_>,
+        shown: &View,
+        now_ms: u64,
+    ) -> Result<(), Error> {
         let Changed { key, stored, registers, stamps: (first, last) } = *changed;
         let body = shown.document.as_ref().map(Document::to_json);
         let state = pack(registers, shown.document.as_ref());
@@ -168,7 +176,15 @@ impl<'c> Rows<'c> {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?;
                 let (created, updated) = (to_sql(created), to_sql(updated));
-                statement.execute(params![collection, key.id(), body, state, created, updated, siblings])?;
+                statement.execute(params![
+                    collection,
+                    key.id(),
+                    body,
+                    state,
+                    created,
+                    updated,
+                    siblings
+                ])?;
                 self.connection.last_insert_rowid()
             }
         };
@@ -182,14 +198,17 @@ impl<'c> Rows<'c> {
     }
 
     fn save_conflicts(&mut self, num: i64, shown: &View, now_ms: u64) -> Result<(), Error> {
-        let mut known = self.connection.prepare_cached("SELECT path FROM conflict WHERE record = ?1")?;
+        let mut known =
+            self.connection.prepare_cached("SELECT path FROM conflict WHERE record = ?1")?;
         let known: Vec<Vec<u8>> =
             known.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let open: Vec<&[u8]> =
             shown.conflicts.iter().map(|conflict| conflict.path.as_bytes()).collect();
         for path in known.iter().filter(|path| !open.contains(&path.as_slice())) {
-            self.connection
-                .execute("DELETE FROM conflict WHERE record = ?1 AND path = ?2", params![num, path])?;
+            self.connection.execute(
+                "DELETE FROM conflict WHERE record = ?1 AND path = ?2",
+                params![num, path],
+            )?;
         }
         for path in open {
             self.connection.execute(
@@ -201,12 +220,17 @@ impl<'c> Rows<'c> {
     }
 
     /// Shows the records of a collection anew that its policy has a say in: those with siblings.
-    pub(super) fn show_anew(&mut self, collection: &str, now_ms: u64) -> Result<Vec<RecordKey>, Error> {
+    pub(super) fn show_anew(
+        &mut self,
+        collection: &str,
+        now_ms: u64,
+    ) -> Result<Vec<RecordKey>, Error> {
         let Some(num) = self.collection_num(collection)? else { return Ok(Vec::new()) };
         let mut statement = self
             .connection
             .prepare_cached("SELECT id FROM record WHERE collection = ?1 AND siblings <> 0")?;
-        let ids: Vec<String> = statement.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let ids: Vec<String> =
+            statement.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut keys = Vec::with_capacity(ids.len());
         for id in ids {
             let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
@@ -217,7 +241,8 @@ impl<'c> Rows<'c> {
                 Stamp::from_unix_ms(stored.updated_at_ms),
             );
             let registers = &stored.registers;
-            let changed = Changed { key: &key, stored: Some(&stored), registers, stamps: unchanged };
+            let changed =
+                Changed { key: &key, stored: Some(&stored), registers, stamps: unchanged };
             self.save(&changed, &shown, now_ms)?;
             keys.push(key);
         }

@@ -96,7 +96,9 @@ pub(super) fn check(connection: &Connection) -> Result<(), Error> {
     if format > FORMAT {
         return Err(Error::new(
             ErrorKind::TooNew,
-            format!("the store has format {format}, this version reads up to {FORMAT}; update the app"),
+            format!(
+                "the store has format {format}, this version reads up to {FORMAT}; update the app"
+            ),
         ));
     }
     Ok(())

@@ -34,7 +34,11 @@ impl Database {
         Ok(state.unwrap_or_default())
     }
 
-    pub(crate) fn store_acknowledged(&self, url: &str, acknowledged: SegmentNumber) -> Result<(), Error> {
+    pub(crate) fn store_acknowledged(
+        &self,
+        url: &str,
+        acknowledged: SegmentNumber,
+    ) -> Result<(), Error> {
         self.connection.execute(
             "INSERT INTO relay (url, cursor, acknowledged) VALUES (?1, 0, ?2)
              ON CONFLICT (url) DO UPDATE SET acknowledged = ?2",
@@ -49,7 +53,12 @@ impl Database {
         Ok(())
     }
 
-    pub(crate) fn store_last_sync(&self, url: &str, at_ms: u64, outcome: &str) -> Result<(), Error> {
+    pub(crate) fn store_last_sync(
+        &self,
+        url: &str,
+        at_ms: u64,
+        outcome: &str,
+    ) -> Result<(), Error> {
         self.connection.execute(
             "INSERT INTO relay (url, cursor, acknowledged, last_sync_at, last_sync_outcome)
              VALUES (?1, 0, 0, ?2, ?3) ON CONFLICT (url) DO UPDATE

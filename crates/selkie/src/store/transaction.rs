@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use rusqlite::{TransactionBehavior, params};
+use selkie_core::change::ChangeError;
 use selkie_core::change::{Change, Dot, Operation, RecordChange, Seen, delete, put};
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
 use selkie_core::merge::{ConflictKind, View, apply_own};
 use selkie_core::record::{Document, RecordKey};
-use selkie_core::change::ChangeError;
 use selkie_wire::DeviceId;
 use selkie_wire::limits::CHANGE_BYTES_MAX;
 use serde::Serialize;
@@ -135,7 +135,10 @@ fn not_found(key: &RecordKey) -> Error {
 /// Checks what an app wants stored.
 pub(crate) fn document_of(value: &impl Serialize) -> Result<Document, Error> {
     let value = serde_json::to_value(value).map_err(|_| {
-        Error::new(ErrorKind::InvalidInput, "the document does not serialise to JSON with string keys")
+        Error::new(
+            ErrorKind::InvalidInput,
+            "the document does not serialise to JSON with string keys",
+        )
     })?;
     Ok(Document::from_value(value)?)
 }
@@ -207,9 +210,7 @@ impl Inner<'_> {
             let stored = self.rows.load(key)?;
             let shown = match &stored {
                 Some(stored) if stored.siblings => self.rows.view(key, &stored.registers)?,
-                Some(stored) => {
-                    View { document: stored.document.clone(), conflicts: Vec::new() }
-                }
+                Some(stored) => View { document: stored.document.clone(), conflicts: Vec::new() },
                 None => View::default(),
             };
             let wanted = shown.document.clone();
