@@ -13,7 +13,8 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{Head, PushOutcome};
 use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
 
-//CONTRACT
+#[cfg(test)]
+mod contract;
 pub(crate) mod memory;
 pub(crate) mod sqlite;
 

@@ -105,8 +105,9 @@ impl Store for SqliteStore {
     }
 
     fn close(&self) {
-        self.writer.stop();
+        // The connection that is closed last folds the log into the file; a reader could not.
         self.readers.close();
+        self.writer.stop();
         // Only now may another relay come in.
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -136,14 +137,16 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let ended = || StoreError::Failed("the store is closed".to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| ended())?;
-        let free = Arc::clone(&self.free);
+        let (free, permits) = (Arc::clone(&self.free), Arc::clone(&self.permits));
         let work = move || {
             // Given back with the connection, even if the asker went away meanwhile.
             let _permit = permit;
             let lend = || free.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(connection) = lend().pop() else { return Err(ended()) };
             let answer = query(&connection);
-            lend().push(connection);
+            if !permits.is_closed() {
+                lend().push(connection);
+            }
             answer.map_err(|error| StoreError::Failed(error.to_string()))
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| ended())?
