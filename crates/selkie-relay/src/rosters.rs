@@ -102,13 +102,19 @@ pub(crate) fn vault_of(entries: &[RosterEntry]) -> Result<VaultId, RosterError> 
     Ok(Roster::from_genesis(genesis)?.vault())
 }
 
+/// A chain after posted entries, and those of them that are to be stored.
+struct Continuation {
+    next: Known,
+    entries: Vec<Vec<u8>>,
+}
+
 /// What is to be stored of posted entries; none if all are there already.
 fn continuation(
     known: Option<&Known>,
     posted: &[RosterEntry],
-) -> Result<Option<(Known, Vec<Vec<u8>>)>, RosterFault> {
+) -> Result<Option<Continuation>, RosterFault> {
     let mut next = known.cloned();
-    let mut added = Vec::new();
+    let mut entries = Vec::new();
     for entry in posted {
         match &mut next {
             None => next = Some(Known::begin(entry)?),
@@ -121,9 +127,9 @@ fn continuation(
                 None => next.apply(entry)?,
             },
         }
-        added.push(entry.bytes().to_vec());
+        entries.push(entry.bytes().to_vec());
     }
-    Ok(next.filter(|_| !added.is_empty()).map(|next| (next, added)))
+    Ok(next.filter(|_| !entries.is_empty()).map(|next| Continuation { next, entries }))
 }
 
 /// The rosters of a relay.
@@ -184,7 +190,7 @@ impl Rosters {
             let known = self.load(vault).await?;
             let (before, entries) = (known.clone(), Arc::clone(&posted));
             let more = blocking(move || continuation(before.as_deref(), &entries)).await??;
-            let Some((next, entries)) = more else {
+            let Some(Continuation { next, entries }) = more else {
                 return known.map(|known| (known.head(), false)).ok_or(RosterFault::Gap);
             };
             if known.is_none() && !asked {

@@ -79,3 +79,41 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
         self.watch(cx, progress)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    const IDLE_MAX: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_is_cut_off() {
+        let (near, _far) = duplex(4);
+        let mut guard = StallGuard::new(near, IDLE_MAX);
+        let start = tokio::time::Instant::now();
+        let error = guard.write_all(b"more than fits").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(start.elapsed().as_secs(), IDLE_MAX.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_that_goes_on_gets_everything() {
+        let (near, mut far) = duplex(4);
+        let mut guard = StallGuard::new(near, IDLE_MAX);
+        let reading = async {
+            let mut got = Vec::new();
+            let mut part = [0; 2];
+            while got.len() < 20 {
+                sleep(IDLE_MAX - Duration::from_secs(1)).await;
+                let len = far.read(&mut part).await.unwrap();
+                got.extend_from_slice(&part[..len]);
+            }
+            got
+        };
+        let (written, got) = tokio::join!(guard.write_all(&[7; 20]), reading);
+        written.unwrap();
+        assert_eq!(got, [7; 20]);
+    }
+}

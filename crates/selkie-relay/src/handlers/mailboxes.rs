@@ -26,8 +26,8 @@ impl<S: Send + Sync> FromRequestParts<S> for SlotPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let texts = Path::<(String, String)>::from_request_parts(parts, state).await;
-        Ok(Self(texts.ok().and_then(|Path((mailbox, slot))| {
-            let slot = slot.parse().ok().filter(|slot| *slot < MAILBOX_SLOTS)?;
+        Ok(Self(texts.ok().and_then(|Path((mailbox, text))| {
+            let slot = (0..MAILBOX_SLOTS).find(|slot| slot.to_string() == text)?;
             Some((MailboxId::from_hex(&mailbox)?, slot))
         })))
     }
