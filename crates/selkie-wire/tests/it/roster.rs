@@ -236,5 +236,8 @@ fn only_a_genesis_of_its_own_key_begins_a_roster() {
 #[test]
 fn the_bytes_of_an_entry_stay_what_they_were() {
     let roster = Roster::from_entries([genesis()]).unwrap();
-    assert_eq!(roster.vault().to_string(), "fb560de8d1368393dde1e5ddd659443b49f0100ba92e5e6f44a209ad66d4887e");
+    assert_eq!(
+        roster.vault().to_string(),
+        "fb560de8d1368393dde1e5ddd659443b49f0100ba92e5e6f44a209ad66d4887e"
+    );
 }
