@@ -33,6 +33,13 @@ impl Received {
     pub(crate) fn decode<T: for<'b> Decode<'b, ()>>(&self) -> Result<T, Problem> {
         cbor::decode(&self.bytes).map_err(Problem::bad_body)
     }
+
+    /// Decodes a large message and lets its bytes go: the permits count for the message then.
+    pub(crate) fn take<T: for<'b> Decode<'b, ()>>(&mut self) -> Result<T, Problem> {
+        let message = self.decode();
+        self.bytes = Vec::new();
+        message
+    }
 }
 
 /// Reads a body of at most `bytes_max`; memory is taken only for what has arrived.

@@ -35,7 +35,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What time it is; tests pass their own.
     pub clock: Clock,
-    /// Where messages for the operator go.
+    /// Where messages for the operator go; nowhere unless set.
     pub log: Log,
 }
 
@@ -163,7 +163,13 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Takes messages for the operator. They name no address, vault, device or digest.
+/// Takes messages for the operator, a line each. They name no address, vault, device or digest.
+///
+/// ```
+/// use selkie_relay::{Config, Log};
+/// let mut config = Config::in_memory();
+/// config.log = Log::from_fn(|line| eprintln!("relay: {line}"));
+/// ```
 #[derive(Clone)]
 pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -179,9 +185,9 @@ impl Log {
 }
 
 impl Default for Log {
-    /// Standard error.
+    /// Nowhere: a library does not print.
     fn default() -> Self {
-        Self::from_fn(|text| eprintln!("selkie-relay: {text}"))
+        Self::from_fn(|_| {})
     }
 }
 

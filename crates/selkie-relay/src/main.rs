@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use selkie_relay::{Config, run_blocking};
+use selkie_relay::{Config, Log, run_blocking};
 
 const USAGE: &str = "usage: selkie-relay DATA_DIR [ADDRESS]\n\
     \n  DATA_DIR  where vaults are kept\n  ADDRESS   where to listen (127.0.0.1:7375)";
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     };
     let mut config = Config::new(data_dir);
     config.listen = listen;
+    config.log = Log::from_fn(|line| eprintln!("selkie-relay: {line}"));
     match run_blocking(config, |address| println!("listening on http://{address}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

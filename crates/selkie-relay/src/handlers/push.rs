@@ -32,9 +32,9 @@ pub(super) async fn push(
         Ok(allowed) => allowed,
         Err(problem) => return Err(body::refuse(&app, body, problem).await),
     };
-    let received = body::read(&app, body, REQUEST_BYTES_MAX).await?;
+    let mut received = body::read(&app, body, REQUEST_BYTES_MAX).await?;
     // A device's keys never change, so what they signed is judged once, however the roster moves.
-    let work = move || judge_all(&received, caller, &member).map(|offers| (offers, received));
+    let work = move || judge_all(&mut received, caller, &member).map(|offers| (offers, received));
     let judged = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())?;
     // The body's permits count for the envelopes until they are written.
     let (offers, _received) = judged?;
@@ -53,8 +53,8 @@ pub(super) async fn push(
 
 type Offers = Arc<[Option<Offer>]>;
 
-fn judge_all(received: &Received, caller: Caller, member: &Member) -> Result<Offers, Problem> {
-    let PushRequest { envelopes } = received.decode()?;
+fn judge_all(received: &mut Received, caller: Caller, member: &Member) -> Result<Offers, Problem> {
+    let PushRequest { envelopes } = received.take()?;
     let judged = envelopes.into_iter().map(|bytes| judge(bytes.into(), caller, member));
     Ok(judged.collect())
 }

@@ -109,6 +109,29 @@ fn a_client_that_sends_no_request_is_closed() {
         let answer = raw(&client.url, half.as_bytes());
         assert!(!answer.contains("200"), "{answer}");
     }
+    let idle_after_one = raw(&client.url, b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(idle_after_one.starts_with("HTTP/1.1 200 "), "{idle_after_one}");
+}
+
+#[test]
+fn a_request_under_way_ends_before_the_relay_does() {
+    let (relay, client) = relay();
+    let address = relay.address();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let id = "11".repeat(32);
+    let head = format!("PUT /v1/mailboxes/{id}/0 HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n");
+    stream.write_all(format!("{head}expect: 100-continue\r\n\r\n").as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(go_on, *b"HTTP/1.1 100 Continue\r\n\r\n");
+    let stopping = std::thread::spawn(move || relay.stop());
+    // Once nobody is let in any more, the relay has begun to stop.
+    while client.send("GET", "/v1/health", None, &[]).is_ok() {}
+    stream.write_all(b"offer").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    stopping.join().unwrap().unwrap();
 }
 
 #[test]

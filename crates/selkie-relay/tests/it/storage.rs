@@ -45,6 +45,16 @@ fn each_storage_has_an_epoch_of_its_own() {
     assert_ne!(epochs[0], epochs[1]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_it_makes_is_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let _relay = start(Config::new(&data));
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
 /// Starts a relay that must not start.
 fn refused(config: Config) -> RelayError {
     Background::start(config).unwrap_err()

@@ -157,3 +157,69 @@ impl Readers {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{GROUP_COMMIT_WRITES_MAX, WRITER_QUEUE_MAX};
+
+    const ROOM: Room = Room { vault_bytes_max: 1 << 20, vaults_max: 1, mailbox_messages_max: 1 };
+
+    fn open(dir: &tempfile::TempDir) -> SqliteStore {
+        SqliteStore::open(dir.path(), RelayEpoch([7; 16]), ROOM).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_told_and_what_was_queued_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        // Someone else holds the database, so the writer waits with one group in its hands.
+        let mut other = Connection::open(dir.path().join(schema::FILE_NAME)).unwrap();
+        let held =
+            other.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive).unwrap();
+        let all = WRITER_QUEUE_MAX + GROUP_COMMIT_WRITES_MAX + 1;
+        let waiting: Vec<_> = (0..all).map(|_| store.remove_mailbox(MailboxId([1; 32]))).collect();
+        held.commit().unwrap();
+        let (mut written, mut busy) = (0, 0);
+        for write in waiting {
+            match write.await {
+                Ok(()) => written += 1,
+                Err(StoreError::Busy) => busy += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(busy >= 1 && written >= WRITER_QUEUE_MAX, "{written} written, {busy} busy");
+        assert!(store.healthy());
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_fails_instead_of_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let queued = store.remove_mailbox(MailboxId([1; 32]));
+        store.close();
+        assert_eq!(queued.await, Ok(()), "what was queued is written before the end");
+        let late = store.remove_mailbox(MailboxId([1; 32])).await;
+        assert!(matches!(late, Err(StoreError::Failed(_))), "{late:?}");
+        let read = store.roster(VaultId([1; 32]), RosterNumber(0)).await;
+        assert!(matches!(read, Err(StoreError::Failed(_))), "{read:?}");
+        assert!(!store.healthy());
+    }
+
+    #[tokio::test]
+    async fn one_failed_write_takes_only_itself_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let broken: writer::Apply<(), ()> = |connection, room, ()| {
+            let plan = RosterPlan { vault: VaultId([2; 32]), after: None, entries: vec![vec![1]] };
+            writes::extend_roster(connection, room, &plan)?;
+            connection.execute_batch("no SQL at all")
+        };
+        let good = RosterPlan { vault: VaultId([1; 32]), after: None, entries: vec![vec![1]] };
+        let (before, after) = (store.writer.submit((), 0, broken), store.extend_roster(good));
+        assert!(matches!(before.await, Err(StoreError::Failed(_))));
+        assert_eq!(after.await, Ok(RosterOutcome::Stored));
+        assert_eq!(store.roster(VaultId([2; 32]), RosterNumber(0)).await, Ok(None));
+        assert!(store.healthy());
+    }
+}

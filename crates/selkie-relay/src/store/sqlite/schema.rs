@@ -77,7 +77,7 @@ pub(super) struct Opened {
 /// Opens the storage of a directory, or makes it.
 pub(super) fn open(data_dir: &Path, fresh_epoch: RelayEpoch) -> Result<Opened, RelayError> {
     let io = |source| RelayError::DataDir { path: data_dir.to_owned(), source };
-    std::fs::create_dir_all(data_dir).map_err(io)?;
+    create_dir(data_dir).map_err(io)?;
     let lock = File::create(data_dir.join(LOCK_NAME)).map_err(io)?;
     if lock.try_lock().is_err() {
         return Err(RelayError::InUse { path: data_dir.to_owned() });
@@ -88,6 +88,15 @@ pub(super) fn open(data_dir: &Path, fresh_epoch: RelayEpoch) -> Result<Opened, R
     #[cfg(unix)]
     File::open(data_dir).and_then(|dir| dir.sync_all()).map_err(io)?;
     Ok(Opened { path, writer, epoch, lock })
+}
+
+/// Sealed or not, who talks to whom and when is nobody else's business on this machine.
+fn create_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// A connection that only reads.
