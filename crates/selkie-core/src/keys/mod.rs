@@ -24,3 +24,8 @@ pub use passphrase::{KdfError, KdfParameters, Passphrase, PassphraseError};
 pub use recovery::{RecoveryCode, RecoveryCodeError};
 pub use secret::{AdminKey, DatabaseKey, EpochKey, StoreKey};
 pub use slots::{Credential, KeySlots, SlotError, StoreId};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

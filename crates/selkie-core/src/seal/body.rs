@@ -161,3 +161,54 @@ impl<C> Encode<C> for SegmentBody {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_a_later_version_is_not_half_read() {
+        // One key more; a key that is no small integer.
+        let more = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 4, 0xf6];
+        assert_eq!(SegmentBody::from_cbor(&more).unwrap_err(), BodyError::TooNew);
+        let text = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 0x61, b'x', 0xf6];
+        assert_eq!(SegmentBody::from_cbor(&text).unwrap_err(), BodyError::TooNew);
+    }
+
+    #[test]
+    fn other_shapes_and_second_encodings_are_refused() {
+        let cases: &[&[u8]] = &[
+            &[],
+            &[0xa0],
+            &[0x80],
+            &[0xa3, 0, 7, 1, 0xa0, 2, 1],
+            &[0xa3, 0, 7, 2, 1, 3, 0x80],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x81, 0],
+            &[0xa4, 0, 7, 1, 0x80, 2, 1, 3, 0x80],
+            &[0xa4, 0, 0x20, 1, 0xa0, 2, 1, 3, 0x80],
+            &[0xa4, 0, 0x18, 7, 1, 0xa0, 2, 1, 3, 0x80],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 0],
+            &[0xa4, 0, 7, 1, 0xa1, 0x41, 9, 0x82, 1, 2, 2, 1, 3, 0x80],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ];
+        for bytes in cases {
+            let error = SegmentBody::from_cbor(bytes).unwrap_err();
+            assert!(matches!(error, BodyError::Cbor(_)), "{bytes:02x?} {error:?}");
+        }
+    }
+
+    #[test]
+    fn change_numbers_may_not_overflow() {
+        let full = SegmentBody { first_change: u64::MAX, ..SegmentBody::default() };
+        assert!(full.to_cbor().is_ok());
+        let over = SegmentBody { changes: vec![Vec::new()], ..full };
+        assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+    }
+
+    #[test]
+    fn changes_do_not_show_in_debug() {
+        let body = SegmentBody { changes: vec![b"secret".to_vec()], ..SegmentBody::default() };
+        let shown = format!("{body:?}");
+        assert!(shown.contains("<1 redacted>") && !shown.contains("115"), "{shown}");
+    }
+}

@@ -40,10 +40,10 @@ const CLOCK_TOLERANCE_MS: u64 = 5 * 60 * 1000;
 /// assert_eq!(refused.err(), Some(PairingError::Message));
 /// ```
 pub struct Joiner {
-    psk: Zeroizing<[u8; 32]>,
-    vault: VaultId,
-    offer: Vec<u8>,
-    request: Vec<u8>,
+    pub(super) psk: Zeroizing<[u8; 32]>,
+    pub(super) vault: VaultId,
+    pub(super) offer: Vec<u8>,
+    pub(super) request: Vec<u8>,
 }
 
 /// What a new member starts with. The caller stores all of it in one transaction.

@@ -61,7 +61,7 @@ use crate::ports::RandomSource;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Sponsor {
-    psk: Zeroizing<[u8; 32]>,
+    pub(super) psk: Zeroizing<[u8; 32]>,
     kem: KemSeed,
     vault: VaultId,
     expires_ms: u64,
