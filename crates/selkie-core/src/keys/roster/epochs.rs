@@ -54,7 +54,7 @@ pub fn epoch_keys(
         let wrap = rotation.wraps.iter().find(|wrap| wrap.device == id)?;
         let info = wrap_info(vault, rotation.epoch, id);
         let opened = device.open_sealed(None, &info, &rotation.key_id.0, &wrap.sealed);
-        Some(opened.ok().and_then(|key| key.as_slice().try_into().ok()))
+        Some(opened.ok().and_then(|key| epoch_key(&key)))
     })
 }
 
@@ -71,7 +71,7 @@ pub fn epoch_keys_from_recovery(
     walk(roster, |rotation| {
         let info = recovery_wrap_info(roster.vault(), rotation.epoch);
         let opened = seed.open(None, &info, &rotation.key_id.0, &rotation.recovery_wrap);
-        Some(opened.ok().and_then(|key| key.as_slice().try_into().ok()))
+        Some(opened.ok().and_then(|key| epoch_key(&key)))
     })
 }
 
@@ -128,11 +128,18 @@ fn check_code(roster: &Roster, code: &RecoveryCode) -> Result<(), EpochError> {
     }
 }
 
+fn epoch_key(opened: &[u8]) -> Option<EpochKey> {
+    opened
+        .first_chunk()
+        .filter(|key| key.len() == opened.len())
+        .map(|key| EpochKey::from_bytes(*key))
+}
+
 /// From the last epoch to the first: each key from the one after it, or else from a wrap.
 /// `open_wrap` gives nothing if there is no wrap, and `Some(None)` if there is one that is wrong.
 fn walk<F>(roster: &Roster, open_wrap: F) -> Result<Vec<(u32, EpochKey)>, EpochError>
 where
-    F: Fn(&Rotation) -> Option<Option<[u8; 32]>>,
+    F: Fn(&Rotation) -> Option<Option<EpochKey>>,
 {
     let vault = roster.vault();
     let mut keys: Vec<(u32, EpochKey)> = Vec::new();
@@ -145,8 +152,7 @@ where
                 None => Ok(None),
             },
         }?;
-        if let Some(bytes) = opened {
-            let key = EpochKey::from_bytes(bytes);
+        if let Some(key) = opened {
             if !check_commitment(vault, rotation, &key) {
                 return Err(EpochError::Commitment(rotation.epoch));
             }
@@ -163,10 +169,10 @@ fn open_previous(
     rotation: &Rotation,
     later: &Rotation,
     later_key: &EpochKey,
-) -> Result<[u8; 32], EpochError> {
+) -> Result<EpochKey, EpochError> {
     let associated = previous_associated(vault, later.epoch, rotation.key_id, later.key_id);
     let key = later_key.derive_previous_epoch_key(vault, later.epoch);
     unwrap(&key, &associated, &later.previous_key)
-        .map(|secret| *secret)
+        .map(|secret| EpochKey::from_bytes(*secret))
         .map_err(|_| EpochError::Wrap(rotation.epoch))
 }

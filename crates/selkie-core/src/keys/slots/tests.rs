@@ -136,6 +136,40 @@ fn a_new_passphrase_takes_the_old_ones_place_and_leaves_the_rest() {
 }
 
 #[test]
+fn words_and_callers_key_come_and_go_and_something_always_opens() {
+    let slots = all_slots();
+    let (secret, new) = (passphrase("old"), RecoveryCode::from_bytes([8; 32]));
+    let old = Credential::Passphrase(&secret);
+    let mut random = Seeded::new(2);
+    let changed =
+        KeySlots::parse(&slots.replace_recovery(&old, &new, &mut random).unwrap()).unwrap();
+    let admin = changed.unlock_admin(&Credential::Recovery(&new)).unwrap();
+    assert_eq!(admin.expose(), &[2; 32]);
+    let refused = changed.unlock(&Credential::Recovery(&code())).unwrap_err();
+    assert_eq!(refused, SlotError::WrongKey);
+
+    let other = [6; 32];
+    let changed = slots.set_caller_key(&old, Some(&other), &mut random).unwrap();
+    let changed = KeySlots::parse(&changed).unwrap();
+    assert!(changed.unlock(&Credential::CallerKey(&other)).is_ok());
+    let refused = changed.unlock(&Credential::CallerKey(&CALLER)).unwrap_err();
+    assert_eq!(refused, SlotError::WrongKey);
+    let without =
+        KeySlots::parse(&changed.set_caller_key(&old, None, &mut random).unwrap()).unwrap();
+    assert!(!without.has_caller_key() && without.unlock(&old).is_ok());
+
+    let (store, admin) = keys();
+    let floor = KdfParameters::FLOOR;
+    let only =
+        KeySlots::create(&store, &admin, None, None, Some(&CALLER), floor, &mut random).unwrap();
+    let caller = Credential::CallerKey(&CALLER);
+    let refused = only.set_caller_key(&caller, None, &mut random).unwrap_err();
+    assert_eq!(refused, SlotError::NoSlot);
+    let refused = only.replace_recovery(&caller, &new, &mut random).unwrap_err();
+    assert_eq!(refused, SlotError::NoAdminKey);
+}
+
+#[test]
 fn damage_at_every_byte_is_damage_and_not_a_wrong_passphrase() {
     let file = all_slots().to_bytes();
     for index in 0..file.len() {
