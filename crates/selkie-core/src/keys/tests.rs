@@ -99,6 +99,13 @@ fn a_broken_random_source_makes_no_key() {
     assert!(DeviceSecrets::generate(&mut Failing(3)).is_ok());
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_and_never_a_panic(text: String) {
+        let _ = (Passphrase::new(&text), RecoveryCode::from_words(&text), PairingCode::parse(&text));
+    }
+}
+
 #[test]
 fn stored_device_secrets_have_one_length_and_version() {
     let stored = *DeviceSecrets::generate(&mut Seeded::new(2)).unwrap().to_bytes();

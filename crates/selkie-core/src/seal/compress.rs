@@ -84,6 +84,12 @@ mod tests {
         let refused = |declared: u32| decompress(&bytes_of(declared, &frame)).unwrap_err();
         assert_eq!(refused(64 * 1024 * 1024), DecompressError::Bomb, "over 16 MiB");
         assert_eq!(refused(u32::MAX), DecompressError::Bomb);
+        // Well within 64:1, and over 16 MiB all the same.
+        let long = vec![0u8; 1024 * 1024];
+        let over = bytes_of(BODY_BYTES_MAX as u32 + 1, &long);
+        assert_eq!(decompress(&over).unwrap_err(), DecompressError::Bomb);
+        let within = bytes_of(BODY_BYTES_MAX as u32, &long);
+        assert_eq!(decompress(&within).unwrap_err(), DecompressError::Malformed);
         assert_eq!(refused(64 * 1024), DecompressError::Malformed, "lies about its size");
         let frame = zstd::bulk::compress(&zeros[..1 << 20], 3).unwrap();
         assert!(frame.len() < (1 << 20) / 64);

@@ -62,7 +62,7 @@ use crate::ports::RandomSource;
 /// ```
 pub struct Sponsor {
     pub(super) psk: Zeroizing<[u8; 32]>,
-    kem: KemSeed,
+    pub(super) kem: KemSeed,
     vault: VaultId,
     expires_ms: u64,
     offer: Vec<u8>,

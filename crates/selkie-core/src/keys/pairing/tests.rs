@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use selkie_wire::{DeviceId, Digest, MailboxId, SegmentNumber, VaultId};
+use selkie_wire::ids::RosterNumber;
+use selkie_wire::roster::DeviceKeys;
+use selkie_wire::{DeviceId, Digest, MailboxId, Roster, SegmentNumber, VaultId};
 
+use super::message::{GrantBody, RequestBody, SecretBytes, Step, encode, header};
+use super::sponsor::{grant_info, request_info};
 use super::*;
 use crate::keys::derive;
-use crate::keys::roster::{NewVault, add_device, create_vault, rotate};
+use crate::keys::kem::{self, ENCAPSULATION_LEN};
+use crate::keys::roster::{NewVault, add_device, create_vault, revoke_device, rotate};
 use crate::keys::testing::{Failing, Scripted, Seeded, Stuck, array, hex, list, vectors};
 use crate::keys::{AdminKey, DeviceSecrets, EpochKey, RecoveryCode};
 
@@ -211,6 +216,8 @@ fn a_sponsor_grants_only_what_fits_together() {
     assert_eq!(grant(&world.admin, &[]), PairingError::EpochKey);
     let wrong = [(0, EpochKey::from_bytes([1; 32]))];
     assert_eq!(grant(&world.admin, &wrong), PairingError::EpochKey);
+    let right = || (0, EpochKey::from_bytes(*world.vault.epoch_key.expose()));
+    assert_eq!(grant(&world.admin, &[right(), right()]), PairingError::EpochKey, "doubled");
 }
 
 #[test]
@@ -218,7 +225,7 @@ fn a_long_roster_is_fetched_and_its_end_cannot_be_hidden() {
     let mut world = world();
     let (joiner, request) = world.join();
     let mut entries = world.entries_with(&request);
-    let mut roster = selkie_wire::Roster::from_entries(entries.clone()).unwrap();
+    let mut roster = Roster::from_entries(entries.clone()).unwrap();
     let mut keys = vec![(0, EpochKey::from_bytes(*world.vault.epoch_key.expose()))];
     for epoch in 1..=16 {
         let current = &keys.last().unwrap().1;
@@ -237,8 +244,119 @@ fn a_long_roster_is_fetched_and_its_end_cannot_be_hidden() {
     let hidden = entries[..entries.len() - 1].to_vec();
     let refused = joiner.read_grant(&grant, &world.phone, Some(hidden)).unwrap_err();
     assert_eq!(refused, PairingError::Vault);
-    let granted = joiner.read_grant(&grant, &world.phone, Some(entries)).unwrap();
+    let other = [&entries[..entries.len() - 1], &[Vec::new()]].concat();
+    assert!(joiner.read_grant(&grant, &world.phone, Some(other)).is_err());
+    let granted = joiner.read_grant(&grant, &world.phone, Some(entries.clone())).unwrap();
     assert_eq!(granted.epoch_keys.len(), 17);
+    // By the time it is fetched, the roster may have grown; the new epoch is then wrapped for us.
+    let current = &keys.last().unwrap().1;
+    let (entry, next) = rotate(&world.admin, &roster, current, &mut world.random).unwrap();
+    entries.push(entry);
+    let granted = joiner.read_grant(&grant, &world.phone, Some(entries)).unwrap();
+    let (epoch, newest) = granted.epoch_keys.last().unwrap();
+    assert_eq!((*epoch, newest.expose()), (17, next.expose()));
+}
+
+impl World {
+    /// A grant as a sponsor could write it that holds the code, and lies.
+    fn forge(
+        &mut self,
+        request: &[u8],
+        admin: [u8; 32],
+        key: [u8; 32],
+        entries: &[Vec<u8>],
+    ) -> Vec<u8> {
+        let roster_digest = entries.last().map_or(Digest([0; 32]), |entry| Digest::of(entry));
+        let body = encode(&GrantBody {
+            admin_key: SecretBytes(admin),
+            roster_number: RosterNumber(entries.len() as u64 - 1),
+            roster_digest,
+            roster_entries: entries.iter().cloned().map(Into::into).collect(),
+            epoch_keys: vec![(0, SecretBytes(key))],
+            heads: BTreeMap::new(),
+        });
+        let header = header(Step::Grant, ENCAPSULATION_LEN + body.len() + 16).unwrap();
+        let info = grant_info(&self.offer, request);
+        let psk = self.code.derive(derive::PAIRING_PSK);
+        let to = self.phone.public().kem_key;
+        let sealed = kem::seal(&to, Some(&psk), &info, &header, &body, &mut self.random).unwrap();
+        [&header[..], &sealed].concat()
+    }
+}
+
+#[test]
+fn a_sponsor_that_lies_is_not_believed() {
+    let mut world = world();
+    let (joiner, request) = world.join();
+    let entries = world.entries_with(&request);
+    let (admin, key) = (*world.admin.expose(), *world.vault.epoch_key.expose());
+    let roster = Roster::from_entries(entries.clone()).unwrap();
+    let phone = world.phone.device_id();
+
+    // The same phone, let in with a KEM key that is not its own.
+    let mut stored = *world.phone.to_bytes();
+    stored[96] ^= 1;
+    let other_kem = DeviceSecrets::from_bytes(&stored).unwrap();
+    let consent = other_kem.sign_consent(roster.vault());
+    let add = add_device(&world.admin, &world.vault.roster, other_kem.public(), consent).unwrap();
+    let wrong_keys = [world.vault.entries.clone(), vec![add]].concat();
+
+    let last = (SegmentNumber(0), roster.member(phone).unwrap().added);
+    let current = &world.vault.epoch_key;
+    let (revoke, _) =
+        revoke_device(&world.admin, &roster, phone, last, current, &mut world.random).unwrap();
+    let revoked = [entries.clone(), vec![revoke]].concat();
+
+    // A whole other vault, in order in itself, that the phone agreed to join as well.
+    let code = RecoveryCode::from_bytes([8; 32]);
+    let laptop = DeviceSecrets::generate(&mut world.random).unwrap();
+    let other = create_vault(&world.admin, &laptop, &code, &mut world.random).unwrap();
+    let consent = world.phone.sign_consent(other.roster.vault());
+    let add = add_device(&world.admin, &other.roster, world.phone.public(), consent).unwrap();
+    let elsewhere = [other.entries.clone(), vec![add]].concat();
+
+    let mut swapped = entries.clone();
+    swapped.swap(1, 2);
+    let not_added = world.vault.entries.clone();
+    let other_key = *other.epoch_key.expose();
+    let cases = [
+        (admin, key, &not_added, PairingError::NotAdded),
+        (admin, key, &wrong_keys, PairingError::NotAdded),
+        (admin, key, &revoked, PairingError::NotAdded),
+        (admin, other_key, &elsewhere, PairingError::Vault),
+        ([9; 32], key, &entries, PairingError::Vault),
+        (admin, [9; 32], &entries, PairingError::EpochKey),
+        (admin, key, &swapped, PairingError::Roster(RosterError::Number)),
+    ];
+    for (index, (admin, key, entries, error)) in cases.into_iter().enumerate() {
+        let grant = world.forge(&request, admin, key, entries);
+        let refused = joiner.read_grant(&grant, &world.phone, None).unwrap_err();
+        assert_eq!(refused, error, "case {index}");
+    }
+    let honest = world.forge(&request, admin, key, &entries);
+    assert!(joiner.read_grant(&honest, &world.phone, None).is_ok());
+}
+
+#[test]
+fn a_joiner_that_did_not_agree_or_has_no_keys_is_refused() {
+    let mut world = world();
+    let mut request = |keys: DeviceKeys, consent: [u8; 64]| {
+        let body = encode(&RequestBody { keys, consent });
+        let header = header(Step::Request, ENCAPSULATION_LEN + body.len() + 16).unwrap();
+        let psk = world.code.derive(derive::PAIRING_PSK);
+        let to = world.sponsor.kem.public_key();
+        let info = request_info(&world.offer);
+        let sealed = kem::seal(&to, Some(&psk), &info, &header, &body, &mut world.random).unwrap();
+        world.sponsor.read_request(&[&header[..], &sealed].concat(), NOW_MS)
+    };
+    let phone = &world.phone;
+    let elsewhere = phone.sign_consent(VaultId([1; 32]));
+    assert_eq!(request(phone.public(), elsewhere).unwrap_err(), PairingError::Device);
+    let consent = phone.sign_consent(world.vault.roster.vault());
+    let mut keys = phone.public();
+    keys.kem_key.pop();
+    assert_eq!(request(keys, consent).unwrap_err(), PairingError::Device);
+    assert!(request(phone.public(), consent).is_ok());
 }
 
 #[test]
@@ -249,6 +367,25 @@ fn another_device_cannot_read_the_grant() {
     let grant = world.grant(&entries).unwrap();
     let other = DeviceSecrets::generate(&mut world.random).unwrap();
     assert_eq!(joiner.read_grant(&grant, &other, None).unwrap_err(), PairingError::WrongCode);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_refused_and_never_a_panic(tail: Vec<u8>, step in 0..4u8, headed: bool) {
+        let mut bytes = tail;
+        if headed {
+            let len = (bytes.len() as u32).to_le_bytes();
+            bytes = [&b"SLK1\x04\x01\0\0"[..], &[step, 0, 0, 0], &len, &bytes].concat();
+        }
+        let code = PairingCode::from_bytes([1; 16]);
+        let phone = DeviceSecrets::from_bytes(&[&[1u8][..], &[7; 96]].concat()).unwrap();
+        let (psk, vault) = (code.derive(derive::PAIRING_PSK), VaultId([2; 32]));
+        let joiner = Joiner { psk, vault, offer: Vec::new(), request: Vec::new() };
+        let (mut sponsor, _) = Sponsor::offer(&code, vault, 0, &mut Seeded::new(1)).unwrap();
+        proptest::prop_assert!(Joiner::request(&code, &bytes, &phone, 0, &mut Seeded::new(1)).is_err());
+        proptest::prop_assert!(sponsor.read_request(&bytes, 0).is_err());
+        proptest::prop_assert!(joiner.read_grant(&bytes, &phone, None).is_err());
+    }
 }
 
 #[test]

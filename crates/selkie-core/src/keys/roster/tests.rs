@@ -1,6 +1,7 @@
 //! A vault's life: made, joined, rotated, revoked, recovered; and a vault made by another hand.
 
-use selkie_wire::roster::{Operation, Rotation};
+use selkie_wire::ids::RosterNumber;
+use selkie_wire::roster::{Operation, ROSTER_SIGNATURE_LABEL, RecoveryKeys, Rotation};
 use selkie_wire::{Digest, Roster, RosterEntry, SegmentNumber, VaultId};
 
 use super::*;
@@ -158,11 +159,11 @@ fn another_admin_another_vault_or_an_old_epoch_writes_nothing() {
 
 /// What a hostile or broken administrator could sign.
 fn signed(admin: &AdminKey, roster: &Roster, rotation: Rotation) -> Roster {
-    let number = selkie_wire::ids::RosterNumber(roster.last().0 + 1);
+    let number = RosterNumber(roster.last().0 + 1);
     let operation = Operation::Rotate { rotation };
     let (vault, previous) = (roster.vault(), roster.last_digest());
     let mut bytes = RosterEntry::unsigned_bytes(vault, number, previous, &operation);
-    let signature = admin.sign(selkie_wire::roster::ROSTER_SIGNATURE_LABEL, &bytes);
+    let signature = admin.sign(ROSTER_SIGNATURE_LABEL, &bytes);
     bytes.extend_from_slice(&signature);
     let mut roster = roster.clone();
     apply(&mut roster, bytes);
@@ -198,6 +199,8 @@ fn a_key_that_is_not_the_one_committed_to_is_refused() {
         let roster = signed(&admin, &vault.roster, moved);
         assert_eq!(epoch_keys(&roster, &laptop).unwrap_err(), EpochError::Wrap(1));
     }
+    let newer = signed(&admin, &vault.roster, Rotation { suite: 2, ..rotation.clone() });
+    assert_eq!(epoch_keys(&newer, &laptop).unwrap_err(), EpochError::TooNew(1));
     // The same for the words, and for the step back to the epoch before.
     let mut moved = rotation.clone();
     moved.recovery_wrap[2] ^= 1;
@@ -207,6 +210,35 @@ fn a_key_that_is_not_the_one_committed_to_is_refused() {
     moved.previous_key[30] ^= 1;
     let roster = signed(&admin, &vault.roster, moved);
     assert_eq!(epoch_keys(&roster, &laptop).unwrap_err(), EpochError::Wrap(0));
+}
+
+#[test]
+fn a_sealed_admin_key_that_signs_for_nobody_is_refused() {
+    let World { admin, code, mut random, .. } = world();
+    // Sealed as it should be, to these words, and bound to this admin key: of another seed.
+    let kem_key = code.kem_public_key();
+    let associated = admin_associated(&admin.public_key(), &kem_key);
+    let key = code.derive_admin_key_encryption_key();
+    let sealed = |secret: &[u8; 32], associated: &[u8], random: &mut Seeded| {
+        crate::keys::aead::wrap(&key, associated, secret, random).unwrap().to_vec()
+    };
+    let genesis = |sealed_admin_key: Vec<u8>| {
+        let recovery = RecoveryKeys { kem_key: kem_key.clone(), sealed_admin_key };
+        let operation = Operation::Genesis { admin_key: admin.public_key(), recovery };
+        let nowhere = (VaultId([0; 32]), RosterNumber(0), Digest([0; 32]));
+        let mut bytes = RosterEntry::unsigned_bytes(nowhere.0, nowhere.1, nowhere.2, &operation);
+        let signature = admin.sign(ROSTER_SIGNATURE_LABEL, &bytes);
+        bytes.extend_from_slice(&signature);
+        Roster::from_entries([bytes]).unwrap()
+    };
+    let right = genesis(sealed(admin.expose(), &associated, &mut random));
+    assert!(admin_key_from_recovery(&right, &code).is_ok());
+    let other = sealed(&[9; 32], &associated, &mut random);
+    let unbound = sealed(admin.expose(), b"", &mut random);
+    for sealed in [other, unbound, Vec::new()] {
+        let error = admin_key_from_recovery(&genesis(sealed), &code).unwrap_err();
+        assert_eq!(error, EpochError::AdminKey);
+    }
 }
 
 #[test]

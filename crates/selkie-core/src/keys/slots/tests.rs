@@ -215,6 +215,35 @@ fn a_slot_of_another_store_does_not_fit() {
 }
 
 #[test]
+fn slots_doubled_out_of_order_too_long_or_too_few_are_damage() {
+    let file = all_slots().to_bytes();
+    let header = &file[..26];
+    // kind, length, rest: the words' slot has 144 bytes, the caller's 72.
+    let caller = &file[file.len() - 64 - 75..file.len() - 64];
+    let words = &file[file.len() - 64 - 75 - 147..file.len() - 64 - 75];
+    let longer = [&[3, 73, 0], &caller[3..], &[0]].concat();
+    let shorter = [&[3, 71, 0], &caller[3..74]].concat();
+    let zero = [&[0, 72, 0], &caller[3..]].concat();
+    let cases: &[(&str, u8, &[&[u8]])] = &[
+        ("doubled", 2, &[caller, caller]),
+        ("out of order", 2, &[caller, words]),
+        ("too long", 1, &[&longer]),
+        ("too short", 1, &[&shorter]),
+        ("kind zero", 1, &[&zero]),
+        ("fewer than counted", 2, &[caller]),
+        ("more than counted", 1, &[words, caller]),
+        ("none", 0, &[]),
+    ];
+    for (name, count, slots) in cases {
+        let bytes = [header, &[*count], &slots.concat(), &[0; 64]].concat();
+        let error = KeySlots::parse(&with_checksum(bytes)).unwrap_err();
+        assert_eq!(error, SlotError::Damaged, "{name}");
+    }
+    let right = [header, &[2], words, caller, &[0; 64]].concat();
+    assert!(KeySlots::parse(&with_checksum(right)).is_ok());
+}
+
+#[test]
 fn what_is_newer_asks_for_an_update() {
     let file = all_slots().to_bytes();
     // Suite, flags, version; then the kind of the last slot (72 bytes and its header before the MAC).
@@ -244,6 +273,19 @@ fn lowered_or_absurd_parameters_in_a_file_are_refused_before_any_work() {
     let mut random = Seeded::new(1);
     let made = KeySlots::create(&store, &admin, Some(&secret), None, None, feeble, &mut random);
     assert_eq!(made.unwrap_err(), SlotError::Kdf(KdfError::OutOfBounds));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_refused_and_never_a_panic(tail: Vec<u8>, headed: bool) {
+        let mut bytes = tail;
+        if headed {
+            bytes = [&b"SLK1\x07\x01\0\0\x01\0"[..], &[9; 16], &bytes].concat();
+        }
+        let checksum = Digest::of(&bytes);
+        bytes.extend_from_slice(&checksum.0);
+        proptest::prop_assert!(KeySlots::parse(&bytes).is_err());
+    }
 }
 
 #[test]
