@@ -47,10 +47,10 @@ impl dyn RandomSource + '_ {
         Ok(bytes)
     }
 
-    /// [`draw`](Self::draw) into the place where a secret stays, so that none is left on the way.
+    /// Like `draw`, into the place where a secret stays, so that none is left on the way.
     ///
     /// # Errors
-    /// As [`draw`](Self::draw); `bytes` must then not be used.
+    /// As `draw`; `bytes` must then not be used.
     pub fn draw_into(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
         self.fill(bytes)?;
         let stuck = bytes.len() >= 16 && bytes.iter().all(|byte| *byte == 0);
