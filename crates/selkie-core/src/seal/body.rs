@@ -113,28 +113,21 @@ impl SegmentBody {
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, BodyError> {
         let shape = |_| BodyError::Cbor(CborError::Shape);
         let fields = decoder.map().map_err(shape)?.ok_or(BodyError::Cbor(CborError::Shape))?;
-        let mut next = 0u64;
         let mut body = Self::default();
         for _ in 0..fields {
             if !matches!(decoder.datatype().map_err(shape)?, Type::U8) {
                 return Err(BodyError::TooNew);
             }
-            let key = decoder.u64().map_err(shape)?;
-            if key > 3 {
-                return Err(BodyError::TooNew);
-            }
-            if key != next {
-                return Err(BodyError::Cbor(CborError::Shape));
-            }
-            next += 1;
-            match key {
+            match decoder.u64().map_err(shape)? {
                 0 => body.stamp = decoder.u64().map_err(shape)?,
                 1 => body.heads = decoder.decode().map_err(shape)?,
                 2 => body.first_change = decoder.u64().map_err(shape)?,
-                _ => body.changes = read_changes(decoder)?,
+                3 => body.changes = read_changes(decoder)?,
+                _ => return Err(BodyError::TooNew),
             }
         }
-        if next == 4 { Ok(body) } else { Err(BodyError::Cbor(CborError::Shape)) }
+        // Keys are known by now, and none is doubled: four of them are all four.
+        if fields == 4 { Ok(body) } else { Err(BodyError::Cbor(CborError::Shape)) }
     }
 }
 
@@ -203,6 +196,23 @@ mod tests {
         assert!(full.to_cbor().is_ok());
         let over = SegmentBody { changes: vec![Vec::new()], ..full };
         assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+    }
+
+    #[test]
+    fn a_body_larger_than_allowed_is_neither_written_nor_read() {
+        let heads = |count: u16| -> Heads {
+            let device = |n: u16| DeviceId([n.to_be_bytes(); 8].concat().try_into().unwrap());
+            (0..count).map(|n| (device(n), (SegmentNumber(1), Digest([0; 32])))).collect()
+        };
+        let most = SegmentBody { heads: heads(1000), ..SegmentBody::default() };
+        assert_eq!(SegmentBody::from_cbor(&most.to_cbor().unwrap()).unwrap(), most);
+        let over = SegmentBody { heads: heads(1001), ..SegmentBody::default() };
+        assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+        assert_eq!(SegmentBody::from_cbor(&cbor::encode(&over)).unwrap_err(), BodyError::Limit);
+        let changes = vec![vec![0; CHANGE_BYTES_MAX]; 6];
+        let over = SegmentBody { changes, ..SegmentBody::default() };
+        assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+        assert_eq!(SegmentBody::from_cbor(&cbor::encode(&over)).unwrap_err(), BodyError::Limit);
     }
 
     #[test]
