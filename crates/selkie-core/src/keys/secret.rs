@@ -11,17 +11,17 @@ use crate::keys::derive::{self, derive};
 use crate::ports::{RandomError, RandomSource};
 
 /// 32 secret bytes in one place on the heap: moving the owner leaves no copy on the stack behind.
-pub(crate) struct Secret32(Box<[u8; 32]>);
+pub(crate) struct Secret32(Box<Zeroizing<[u8; 32]>>);
 
 impl Secret32 {
     pub(crate) fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let secret = Self(Box::new(bytes));
+        let secret = Self(Box::new(Zeroizing::new(bytes)));
         bytes.zeroize();
         secret
     }
 
     pub(crate) fn generate(random: &mut dyn RandomSource) -> Result<Self, RandomError> {
-        let mut secret = Self(Box::new([0; 32]));
+        let mut secret = Self(Box::new(Zeroizing::new([0; 32])));
         random.draw_into(secret.0.as_mut_slice())?;
         Ok(secret)
     }
@@ -30,14 +30,6 @@ impl Secret32 {
         &self.0
     }
 }
-
-impl Drop for Secret32 {
-    fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Secret32 {}
 
 macro_rules! secret_key {
     ($(#[$doc:meta])* $name:ident) => {

@@ -148,6 +148,12 @@ fn every_changed_byte_of_every_message_is_refused() {
         assert!(sponsor.read_request(other, NOW_MS).is_err() || other == &request);
         assert!(joiner.read_grant(one, phone, None).is_err() || one == &grant);
     }
+    for at in 8..16 {
+        let mut bytes = grant.clone();
+        bytes[at] ^= 1;
+        let error = joiner.read_grant(&bytes, phone, None).unwrap_err();
+        assert!(matches!(error, PairingError::Message | PairingError::TooLarge), "header {at}");
+    }
     for at in 5..8 {
         let mut bytes = grant.clone();
         bytes[at] ^= 0x10;
