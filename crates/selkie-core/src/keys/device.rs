@@ -7,9 +7,10 @@ use selkie_wire::envelope::{SEGMENT_SIGNATURE_LABEL, signature_message};
 use selkie_wire::relay::{AUTH_SIGNATURE_LABEL, auth_bytes};
 use selkie_wire::roster::{DeviceKeys, MEMBER_SIGNATURE_LABEL};
 use selkie_wire::{DeviceId, VaultId};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::keys::kem::{KemError, KemSeed};
+use crate::keys::secret::Secret32;
 use crate::ports::{RandomError, RandomSource};
 
 /// Version of the stored form.
@@ -31,16 +32,17 @@ pub struct DeviceSecrets {
     kem: KemSeed,
 }
 
-#[derive(Zeroize, ZeroizeOnDrop)]
-struct Seed([u8; 32]);
+impl ZeroizeOnDrop for DeviceSecrets {}
+
+struct Seed(Secret32);
 
 impl Seed {
     fn sign(&self, label: &[u8], bytes: &[u8]) -> [u8; 64] {
-        SigningKey::from_bytes(&self.0).sign(&signature_message(label, bytes)).to_bytes()
+        SigningKey::from_bytes(self.0.expose()).sign(&signature_message(label, bytes)).to_bytes()
     }
 
     fn public_key(&self) -> [u8; 32] {
-        SigningKey::from_bytes(&self.0).verifying_key().to_bytes()
+        SigningKey::from_bytes(self.0.expose()).verifying_key().to_bytes()
     }
 }
 
@@ -75,8 +77,8 @@ impl DeviceSecrets {
     /// [`RandomError`] if the source fails or is stuck.
     pub fn generate(random: &mut dyn RandomSource) -> Result<Self, RandomError> {
         Ok(Self {
-            signing: Seed(random.draw()?),
-            auth: Seed(random.draw()?),
+            signing: Seed(Secret32::generate(random)?),
+            auth: Seed(Secret32::generate(random)?),
             kem: KemSeed::generate(random)?,
         })
     }
@@ -85,7 +87,8 @@ impl DeviceSecrets {
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::LEN]> {
         let mut bytes = Zeroizing::new([0u8; Self::LEN]);
-        let seeds = self.signing.0.iter().chain(&self.auth.0).chain(self.kem.expose());
+        let seeds =
+            self.signing.0.expose().iter().chain(self.auth.0.expose()).chain(self.kem.expose());
         for (slot, byte) in bytes.iter_mut().zip([VERSION].iter().chain(seeds)) {
             *slot = *byte;
         }
@@ -104,7 +107,11 @@ impl DeviceSecrets {
         let (signing, seeds) = seeds.split_first_chunk().ok_or(DeviceSecretsError::Length)?;
         let (auth, seeds) = seeds.split_first_chunk().ok_or(DeviceSecretsError::Length)?;
         let kem = seeds.try_into().map_err(|_| DeviceSecretsError::Length)?;
-        Ok(Self { signing: Seed(*signing), auth: Seed(*auth), kem: KemSeed::from_bytes(kem) })
+        Ok(Self {
+            signing: Seed(Secret32::from_bytes(*signing)),
+            auth: Seed(Secret32::from_bytes(*auth)),
+            kem: KemSeed::from_bytes(kem),
+        })
     }
 
     /// The public side, as the roster holds it.

@@ -6,8 +6,9 @@ use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, PskBundle, Serializable};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::keys::secret::Secret32;
 use crate::ports::{RandomError, RandomSource};
 
 /// Length of an X-Wing public key.
@@ -18,8 +19,7 @@ pub(crate) const ENCAPSULATION_LEN: usize = 1120;
 const PAIRING_PSK_ID: &[u8] = b"selkie/1/pairing-psk\0";
 
 /// The seed an X-Wing key pair is expanded from (its 32-byte decapsulation key).
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct KemSeed([u8; 32]);
+pub(crate) struct KemSeed(Secret32);
 
 /// Something could not be sealed to a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,19 +41,19 @@ impl From<RandomError> for KemError {
 
 impl KemSeed {
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Secret32::from_bytes(bytes))
     }
 
     pub(crate) fn generate(random: &mut dyn RandomSource) -> Result<Self, RandomError> {
-        random.draw().map(Self)
+        Secret32::generate(random).map(Self)
     }
 
     pub(crate) fn expose(&self) -> &[u8; 32] {
-        &self.0
+        self.0.expose()
     }
 
     fn private_key(&self) -> Result<<XWing as Kem>::PrivateKey, KemError> {
-        <XWing as Kem>::PrivateKey::from_bytes(&self.0).map_err(|_| KemError::Open)
+        <XWing as Kem>::PrivateKey::from_bytes(self.0.expose()).map_err(|_| KemError::Open)
     }
 
     /// The public key; 1216 bytes.

@@ -19,8 +19,15 @@ pub mod secret;
 pub mod slots;
 
 pub use device::{DeviceSecrets, DeviceSecretsError};
-pub use pairing::{Grant, Joiner, PairingCode, PairingCodeError, PairingError, SixDigits, Sponsor};
+pub use pairing::{
+    Grant, JoinRequest, Joiner, PairingCode, PairingCodeError, PairingError, SixDigits, Sponsor,
+};
 pub use passphrase::{KdfError, KdfParameters, Passphrase, PassphraseError};
 pub use recovery::{RecoveryCode, RecoveryCodeError};
 pub use secret::{AdminKey, DatabaseKey, EpochKey, StoreKey};
 pub use slots::{Credential, KeySlots, SlotError, StoreId};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

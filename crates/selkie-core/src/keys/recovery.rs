@@ -3,10 +3,11 @@
 use core::fmt;
 
 use bip39::{Language, Mnemonic};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::keys::derive::{self, derive};
 use crate::keys::kem::KemSeed;
+use crate::keys::secret::Secret32;
 use crate::ports::{RandomError, RandomSource};
 
 /// Words in a code.
@@ -25,8 +26,9 @@ const WORD_LEN_MAX: usize = 8;
 /// assert_eq!(*RecoveryCode::from_words(&words)?.words(), *words);
 /// # Ok::<(), RecoveryCodeError>(())
 /// ```
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct RecoveryCode([u8; 32]);
+pub struct RecoveryCode(Secret32);
+
+impl ZeroizeOnDrop for RecoveryCode {}
 
 /// Why words are not a recovery code. Names positions, never words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,19 +70,19 @@ impl RecoveryCode {
     /// # Errors
     /// [`RandomError`] if the source fails or is stuck.
     pub fn generate(random: &mut dyn RandomSource) -> Result<Self, RandomError> {
-        random.draw().map(Self)
+        Secret32::generate(random).map(Self)
     }
 
     /// From the 256 bits, as a QR code carries them.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret32::from_bytes(bytes))
     }
 
     /// The 256 bits. A dangerous door: whoever holds them holds the vault.
     #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
+    pub fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
     }
 
     /// The 24 words, separated by one space.
@@ -88,7 +90,7 @@ impl RecoveryCode {
     pub fn words(&self) -> Zeroizing<String> {
         let mut words = Zeroizing::new(String::with_capacity(WORD_COUNT * (WORD_LEN_MAX + 1)));
         // 32 bytes are always a valid length of entropy.
-        if let Ok(mnemonic) = Mnemonic::from_entropy_in(Language::English, &self.0) {
+        if let Ok(mnemonic) = Mnemonic::from_entropy_in(Language::English, self.expose()) {
             for word in mnemonic.words() {
                 if !words.is_empty() {
                     words.push(' ');
@@ -121,7 +123,7 @@ impl RecoveryCode {
         let (entropy, _) = mnemonic.to_entropy_array();
         let entropy = Zeroizing::new(entropy);
         let bytes = entropy.first_chunk::<32>().ok_or(RecoveryCodeError::Checksum)?;
-        Ok(Self(*bytes))
+        Ok(Self::from_bytes(*bytes))
     }
 
     /// The X-Wing public key that every epoch key is wrapped to, beside the devices' keys.
@@ -131,22 +133,22 @@ impl RecoveryCode {
     }
 
     pub(crate) fn derive_kem_seed(&self) -> KemSeed {
-        KemSeed::from_bytes(*derive(&self.0, derive::RECOVERY_KEM, &[]))
+        KemSeed::from_bytes(*derive(self.expose(), derive::RECOVERY_KEM, &[]))
     }
 
     /// Wraps the admin key in the roster.
     pub(crate) fn derive_admin_key_encryption_key(&self) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, derive::RECOVERY_ADMIN, &[])
+        derive(self.expose(), derive::RECOVERY_ADMIN, &[])
     }
 
     /// Wraps the store key in a key-slot file.
     pub(crate) fn derive_slot_store_key(&self, store_id: &[u8; 16]) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, derive::RECOVERY_STORE, &[store_id])
+        derive(self.expose(), derive::RECOVERY_STORE, &[store_id])
     }
 
     /// Wraps the admin key in a key-slot file.
     pub(crate) fn derive_slot_admin_key(&self, store_id: &[u8; 16]) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, derive::RECOVERY_SLOT_ADMIN, &[store_id])
+        derive(self.expose(), derive::RECOVERY_SLOT_ADMIN, &[store_id])
     }
 }
 

@@ -10,23 +10,45 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::keys::derive::{self, derive};
 use crate::ports::{RandomError, RandomSource};
 
+/// 32 secret bytes in one place on the heap: moving the owner leaves no copy on the stack behind.
+pub(crate) struct Secret32(Box<Zeroizing<[u8; 32]>>);
+
+impl Secret32 {
+    pub(crate) fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let secret = Self(Box::new(Zeroizing::new(bytes)));
+        bytes.zeroize();
+        secret
+    }
+
+    pub(crate) fn generate(random: &mut dyn RandomSource) -> Result<Self, RandomError> {
+        let mut secret = Self(Box::new(Zeroizing::new([0; 32])));
+        random.draw_into(secret.0.as_mut_slice())?;
+        Ok(secret)
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 macro_rules! secret_key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Zeroize, ZeroizeOnDrop)]
-        pub struct $name([u8; 32]);
+        pub struct $name(Secret32);
+
+        impl ZeroizeOnDrop for $name {}
 
         impl $name {
             /// Takes the key's bytes over; the caller wipes its own copy.
             #[must_use]
-            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-                Self(bytes)
+            pub fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(Secret32::from_bytes(bytes))
             }
 
             /// The key's bytes. A dangerous door: whoever holds them holds the key.
             #[must_use]
-            pub const fn expose(&self) -> &[u8; 32] {
-                &self.0
+            pub fn expose(&self) -> &[u8; 32] {
+                self.0.expose()
             }
 
             /// A new random key.
@@ -34,7 +56,7 @@ macro_rules! secret_key {
             /// # Errors
             /// [`RandomError`] if the source fails or is stuck; no key is made then.
             pub fn generate(random: &mut dyn RandomSource) -> Result<Self, RandomError> {
-                random.draw().map(Self)
+                Secret32::generate(random).map(Self)
             }
         }
 
@@ -95,13 +117,13 @@ impl StoreKey {
     /// The key of the database file.
     #[must_use]
     pub fn derive_database_key(&self) -> DatabaseKey {
-        DatabaseKey(*derive(&self.0, derive::DATABASE, &[]))
+        DatabaseKey::from_bytes(*derive(self.expose(), derive::DATABASE, &[]))
     }
 
     /// The key that authenticates the key-slot file of the store with this id.
     #[must_use]
     pub fn derive_slots_mac_key(&self, store_id: &[u8; 16]) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, derive::SLOTS_MAC, &[store_id])
+        derive(self.expose(), derive::SLOTS_MAC, &[store_id])
     }
 }
 
@@ -109,11 +131,11 @@ impl AdminKey {
     /// The Ed25519 public key, as the genesis entry names it.
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
-        SigningKey::from_bytes(&self.0).verifying_key().to_bytes()
+        SigningKey::from_bytes(self.expose()).verifying_key().to_bytes()
     }
 
     pub(crate) fn sign(&self, label: &[u8], bytes: &[u8]) -> [u8; 64] {
-        SigningKey::from_bytes(&self.0).sign(&signature_message(label, bytes)).to_bytes()
+        SigningKey::from_bytes(self.expose()).sign(&signature_message(label, bytes)).to_bytes()
     }
 }
 
@@ -121,13 +143,13 @@ impl EpochKey {
     /// The commitment to this key: names it in envelopes, and proves that it is the one meant.
     #[must_use]
     pub fn derive_key_id(&self, vault: VaultId) -> KeyId {
-        KeyId(*derive(&self.0, derive::KEY_ID, &[&vault.0, &[SUITE_1]]))
+        KeyId(*derive(self.expose(), derive::KEY_ID, &[&vault.0, &[SUITE_1]]))
     }
 
     /// The key that one device's segments are sealed under.
     #[must_use]
     pub fn derive_segment_key(&self, vault: VaultId, device: DeviceId) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, derive::SEGMENT, &[&vault.0, &device.0, &[SUITE_1]])
+        derive(self.expose(), derive::SEGMENT, &[&vault.0, &device.0, &[SUITE_1]])
     }
 
     /// The key that the epoch before this one is sealed under, in the rotation to `epoch`.
@@ -136,6 +158,6 @@ impl EpochKey {
         vault: VaultId,
         epoch: u32,
     ) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, derive::PREVIOUS_EPOCH, &[&vault.0, &epoch.to_le_bytes()])
+        derive(self.expose(), derive::PREVIOUS_EPOCH, &[&vault.0, &epoch.to_le_bytes()])
     }
 }

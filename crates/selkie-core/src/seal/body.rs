@@ -113,28 +113,21 @@ impl SegmentBody {
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, BodyError> {
         let shape = |_| BodyError::Cbor(CborError::Shape);
         let fields = decoder.map().map_err(shape)?.ok_or(BodyError::Cbor(CborError::Shape))?;
-        let mut next = 0u64;
         let mut body = Self::default();
         for _ in 0..fields {
             if !matches!(decoder.datatype().map_err(shape)?, Type::U8) {
                 return Err(BodyError::TooNew);
             }
-            let key = decoder.u64().map_err(shape)?;
-            if key > 3 {
-                return Err(BodyError::TooNew);
-            }
-            if key != next {
-                return Err(BodyError::Cbor(CborError::Shape));
-            }
-            next += 1;
-            match key {
+            match decoder.u64().map_err(shape)? {
                 0 => body.stamp = decoder.u64().map_err(shape)?,
                 1 => body.heads = decoder.decode().map_err(shape)?,
                 2 => body.first_change = decoder.u64().map_err(shape)?,
-                _ => body.changes = read_changes(decoder)?,
+                3 => body.changes = read_changes(decoder)?,
+                _ => return Err(BodyError::TooNew),
             }
         }
-        if next == 4 { Ok(body) } else { Err(BodyError::Cbor(CborError::Shape)) }
+        // Keys are known by now, and none is doubled: four of them are all four.
+        if fields == 4 { Ok(body) } else { Err(BodyError::Cbor(CborError::Shape)) }
     }
 }
 
@@ -159,5 +152,73 @@ impl<C> Encode<C> for SegmentBody {
             e.bytes(change)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_a_later_version_is_not_half_read() {
+        // One key more; a key that is no small integer.
+        let more = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 4, 0xf6];
+        assert_eq!(SegmentBody::from_cbor(&more).unwrap_err(), BodyError::TooNew);
+        let text = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 0x61, b'x', 0xf6];
+        assert_eq!(SegmentBody::from_cbor(&text).unwrap_err(), BodyError::TooNew);
+    }
+
+    #[test]
+    fn other_shapes_and_second_encodings_are_refused() {
+        let cases: &[&[u8]] = &[
+            &[],
+            &[0xa0],
+            &[0x80],
+            &[0xa3, 0, 7, 1, 0xa0, 2, 1],
+            &[0xa3, 0, 7, 2, 1, 3, 0x80],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x81, 0],
+            &[0xa4, 0, 7, 1, 0x80, 2, 1, 3, 0x80],
+            &[0xa4, 0, 0x20, 1, 0xa0, 2, 1, 3, 0x80],
+            &[0xa4, 0, 0x18, 7, 1, 0xa0, 2, 1, 3, 0x80],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 0],
+            &[0xa4, 0, 7, 1, 0xa1, 0x41, 9, 0x82, 1, 2, 2, 1, 3, 0x80],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ];
+        for bytes in cases {
+            let error = SegmentBody::from_cbor(bytes).unwrap_err();
+            assert!(matches!(error, BodyError::Cbor(_)), "{bytes:02x?} {error:?}");
+        }
+    }
+
+    #[test]
+    fn change_numbers_may_not_overflow() {
+        let full = SegmentBody { first_change: u64::MAX, ..SegmentBody::default() };
+        assert!(full.to_cbor().is_ok());
+        let over = SegmentBody { changes: vec![Vec::new()], ..full };
+        assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+    }
+
+    #[test]
+    fn a_body_larger_than_allowed_is_neither_written_nor_read() {
+        let heads = |count: u16| -> Heads {
+            let device = |n: u16| DeviceId([n.to_be_bytes(); 8].concat().try_into().unwrap());
+            (0..count).map(|n| (device(n), (SegmentNumber(1), Digest([0; 32])))).collect()
+        };
+        let most = SegmentBody { heads: heads(1000), ..SegmentBody::default() };
+        assert_eq!(SegmentBody::from_cbor(&most.to_cbor().unwrap()).unwrap(), most);
+        let over = SegmentBody { heads: heads(1001), ..SegmentBody::default() };
+        assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+        assert_eq!(SegmentBody::from_cbor(&cbor::encode(&over)).unwrap_err(), BodyError::Limit);
+        let changes = vec![vec![0; CHANGE_BYTES_MAX]; 6];
+        let over = SegmentBody { changes, ..SegmentBody::default() };
+        assert_eq!(over.to_cbor().unwrap_err(), BodyError::Limit);
+        assert_eq!(SegmentBody::from_cbor(&cbor::encode(&over)).unwrap_err(), BodyError::Limit);
+    }
+
+    #[test]
+    fn changes_do_not_show_in_debug() {
+        let body = SegmentBody { changes: vec![b"secret".to_vec()], ..SegmentBody::default() };
+        let shown = format!("{body:?}");
+        assert!(shown.contains("<1 redacted>") && !shown.contains("115"), "{shown}");
     }
 }

@@ -18,6 +18,17 @@ pub enum DecompressError {
     Malformed,
 }
 
+impl core::fmt::Display for DecompressError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Bomb => "the compressed bytes declare a size that is not accepted",
+            Self::Malformed => "the compressed bytes are malformed",
+        })
+    }
+}
+
+impl core::error::Error for DecompressError {}
+
 /// Declared size (u32, little endian) ‖ one zstd frame; `None` if that would not be shorter, or
 /// so much shorter that a reader would take it for a bomb.
 #[must_use]
@@ -73,7 +84,13 @@ mod tests {
         let refused = |declared: u32| decompress(&bytes_of(declared, &frame)).unwrap_err();
         assert_eq!(refused(64 * 1024 * 1024), DecompressError::Bomb, "over 16 MiB");
         assert_eq!(refused(u32::MAX), DecompressError::Bomb);
-        assert_eq!(refused(1024 * 1024), DecompressError::Malformed, "lies about its size");
+        // Well within 64:1, and over 16 MiB all the same.
+        let long = vec![0u8; 1024 * 1024];
+        let over = bytes_of(BODY_BYTES_MAX as u32 + 1, &long);
+        assert_eq!(decompress(&over).unwrap_err(), DecompressError::Bomb);
+        let within = bytes_of(BODY_BYTES_MAX as u32, &long);
+        assert_eq!(decompress(&within).unwrap_err(), DecompressError::Malformed);
+        assert_eq!(refused(64 * 1024), DecompressError::Malformed, "lies about its size");
         let frame = zstd::bulk::compress(&zeros[..1 << 20], 3).unwrap();
         assert!(frame.len() < (1 << 20) / 64);
         assert_eq!(decompress(&bytes_of(1 << 20, &frame)).unwrap_err(), DecompressError::Bomb);

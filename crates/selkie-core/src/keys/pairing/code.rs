@@ -197,7 +197,9 @@ mod tests {
     #[test]
     fn every_wrong_character_and_every_swap_is_noticed() {
         for seed in 0..8u8 {
-            let code = PairingCode::from_bytes(core::array::from_fn(|i| seed * 31 + i as u8 * 7));
+            let code = PairingCode::from_bytes(core::array::from_fn(|i| {
+                seed.wrapping_mul(31).wrapping_add(i as u8 * 7)
+            }));
             let values = *code.values();
             for index in 0..CHARACTERS {
                 for wrong in (0..32).filter(|wrong| *wrong != values[index]) {

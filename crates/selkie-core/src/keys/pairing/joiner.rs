@@ -1,8 +1,10 @@
 //! The joiner's side: answer an offer, read the grant, believe nothing that does not verify.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use selkie_wire::ids::RosterNumber;
 use selkie_wire::{DeviceId, Digest, Roster, SegmentNumber, VaultId};
 use zeroize::Zeroizing;
 
@@ -14,7 +16,7 @@ use crate::keys::aead;
 use crate::keys::derive;
 use crate::keys::device::DeviceSecrets;
 use crate::keys::kem::{self, ENCAPSULATION_LEN};
-use crate::keys::roster::epochs_commitment;
+use crate::keys::roster::{self as epochs, epochs_commitment};
 use crate::keys::secret::{AdminKey, EpochKey};
 use crate::ports::RandomSource;
 
@@ -40,10 +42,10 @@ const CLOCK_TOLERANCE_MS: u64 = 5 * 60 * 1000;
 /// assert_eq!(refused.err(), Some(PairingError::Message));
 /// ```
 pub struct Joiner {
-    psk: Zeroizing<[u8; 32]>,
-    vault: VaultId,
-    offer: Vec<u8>,
-    request: Vec<u8>,
+    pub(super) psk: Zeroizing<[u8; 32]>,
+    pub(super) vault: VaultId,
+    pub(super) offer: Vec<u8>,
+    pub(super) request: Vec<u8>,
 }
 
 /// What a new member starts with. The caller stores all of it in one transaction.
@@ -134,23 +136,36 @@ impl Joiner {
         check_roster(&roster, self.vault, &admin_key.public_key(), &device.public())?;
         // A relay that serves the roster may hide its end, where a revocation would be. It may
         // also have grown since.
-        check_contains(&roster_entries, body.roster_number.0, body.roster_digest)?;
+        let known = roster_at(&roster_entries, &roster, body.roster_number, body.roster_digest)?;
         let keys = body.epoch_keys.iter();
-        let epoch_keys: Vec<(u32, EpochKey)> =
+        let mut epoch_keys: Vec<(u32, EpochKey)> =
             keys.map(|(epoch, key)| (*epoch, EpochKey::from_bytes(key.0))).collect();
-        epochs_commitment(&roster, &epoch_keys)?;
+        epochs_commitment(&known, &epoch_keys)?;
+        // Epochs begun since the grant was written are wrapped for this device, a member by then.
+        let granted = epoch_keys.last().map(|(epoch, _)| *epoch);
+        let later = epochs::epoch_keys(&roster, device)?.into_iter();
+        epoch_keys.extend(later.filter(|(epoch, _)| Some(*epoch) > granted));
         let heads = core::mem::take(&mut body.heads);
         Ok(Grant { roster, roster_entries, admin_key, epoch_keys, heads })
     }
 }
 
-fn check_contains(entries: &[Vec<u8>], number: u64, digest: Digest) -> Result<(), PairingError> {
-    let entry = usize::try_from(number).ok().and_then(|number| entries.get(number));
-    if entry.is_some_and(|entry| Digest::of(entry) == digest) {
-        Ok(())
-    } else {
-        Err(PairingError::Vault)
+/// The roster as the sponsor knew it: up to the entry with this number and digest.
+fn roster_at<'a>(
+    entries: &[Vec<u8>],
+    roster: &'a Roster,
+    number: RosterNumber,
+    digest: Digest,
+) -> Result<Cow<'a, Roster>, PairingError> {
+    if (roster.last(), roster.last_digest()) == (number, digest) {
+        return Ok(Cow::Borrowed(roster));
     }
+    let count = usize::try_from(number.0).map_err(|_| PairingError::Vault)?.saturating_add(1);
+    let known = Roster::from_entries(entries.iter().take(count).cloned())?;
+    if (known.last(), known.last_digest()) != (number, digest) {
+        return Err(PairingError::Vault);
+    }
+    Ok(Cow::Owned(known))
 }
 
 impl fmt::Debug for Joiner {

@@ -125,8 +125,11 @@ impl From<RosterError> for PairingError {
 }
 
 impl From<EpochError> for PairingError {
-    fn from(_: EpochError) -> Self {
-        Self::EpochKey
+    fn from(error: EpochError) -> Self {
+        match error {
+            EpochError::TooNew(_) => Self::TooNew,
+            _ => Self::EpochKey,
+        }
     }
 }
 

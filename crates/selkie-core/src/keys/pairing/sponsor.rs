@@ -61,8 +61,8 @@ use crate::ports::RandomSource;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Sponsor {
-    psk: Zeroizing<[u8; 32]>,
-    kem: KemSeed,
+    pub(super) psk: Zeroizing<[u8; 32]>,
+    pub(super) kem: KemSeed,
     vault: VaultId,
     expires_ms: u64,
     offer: Vec<u8>,

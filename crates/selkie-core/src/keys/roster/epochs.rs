@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use selkie_wire::envelope::SUITE_1;
 use selkie_wire::roster::Rotation;
 use selkie_wire::{Roster, VaultId};
 use subtle::ConstantTimeEq;
@@ -21,6 +22,8 @@ pub enum EpochError {
     /// A key opened, and is not the one the roster commits to (epoch named). Its maker is broken
     /// or hostile; the key must not be used.
     Commitment(u32),
+    /// The epoch's cipher suite is of a newer version (epoch named): update the app.
+    TooNew(u32),
     /// These recovery words are not the vault's, or no longer.
     WrongCode,
     /// The sealed admin key does not open, or is not the key that signs the roster.
@@ -32,6 +35,9 @@ impl fmt::Display for EpochError {
         match self {
             Self::Wrap(epoch) => write!(f, "the key of epoch {epoch} does not open"),
             Self::Commitment(epoch) => write!(f, "the key of epoch {epoch} is not the one named"),
+            Self::TooNew(epoch) => {
+                write!(f, "epoch {epoch} is of a newer version; update the app")
+            }
             Self::WrongCode => f.write_str("the recovery code does not belong to this vault"),
             Self::AdminKey => f.write_str("the sealed admin key does not open"),
         }
@@ -44,7 +50,7 @@ impl core::error::Error for EpochError {}
 /// device added since the last rotation finds none here; it has them from its pairing grant.
 ///
 /// # Errors
-/// [`EpochError::Wrap`] or [`EpochError::Commitment`].
+/// [`EpochError::Wrap`], [`EpochError::Commitment`] or [`EpochError::TooNew`].
 pub fn epoch_keys(
     roster: &Roster,
     device: &DeviceSecrets,
@@ -54,14 +60,14 @@ pub fn epoch_keys(
         let wrap = rotation.wraps.iter().find(|wrap| wrap.device == id)?;
         let info = wrap_info(vault, rotation.epoch, id);
         let opened = device.open_sealed(None, &info, &rotation.key_id.0, &wrap.sealed);
-        Some(opened.ok().and_then(|key| key.as_slice().try_into().ok()))
+        Some(opened.ok().and_then(|key| epoch_key(&key)))
     })
 }
 
 /// The epoch keys that the recovery words open, oldest first: all of them.
 ///
 /// # Errors
-/// [`EpochError::WrongCode`], [`EpochError::Wrap`] or [`EpochError::Commitment`].
+/// [`EpochError::WrongCode`], and as [`epoch_keys`].
 pub fn epoch_keys_from_recovery(
     roster: &Roster,
     code: &RecoveryCode,
@@ -71,7 +77,7 @@ pub fn epoch_keys_from_recovery(
     walk(roster, |rotation| {
         let info = recovery_wrap_info(roster.vault(), rotation.epoch);
         let opened = seed.open(None, &info, &rotation.key_id.0, &rotation.recovery_wrap);
-        Some(opened.ok().and_then(|key| key.as_slice().try_into().ok()))
+        Some(opened.ok().and_then(|key| epoch_key(&key)))
     })
 }
 
@@ -128,16 +134,26 @@ fn check_code(roster: &Roster, code: &RecoveryCode) -> Result<(), EpochError> {
     }
 }
 
+fn epoch_key(opened: &[u8]) -> Option<EpochKey> {
+    opened
+        .first_chunk()
+        .filter(|key| key.len() == opened.len())
+        .map(|key| EpochKey::from_bytes(*key))
+}
+
 /// From the last epoch to the first: each key from the one after it, or else from a wrap.
 /// `open_wrap` gives nothing if there is no wrap, and `Some(None)` if there is one that is wrong.
 fn walk<F>(roster: &Roster, open_wrap: F) -> Result<Vec<(u32, EpochKey)>, EpochError>
 where
-    F: Fn(&Rotation) -> Option<Option<[u8; 32]>>,
+    F: Fn(&Rotation) -> Option<Option<EpochKey>>,
 {
     let vault = roster.vault();
     let mut keys: Vec<(u32, EpochKey)> = Vec::new();
     let mut later: Option<&Rotation> = None;
     for rotation in roster.rotations().iter().rev() {
+        if rotation.suite != SUITE_1 {
+            return Err(EpochError::TooNew(rotation.epoch));
+        }
         let opened = match (later, keys.last()) {
             (Some(later), Some((_, key))) => open_previous(vault, rotation, later, key).map(Some),
             _ => match open_wrap(rotation) {
@@ -145,8 +161,7 @@ where
                 None => Ok(None),
             },
         }?;
-        if let Some(bytes) = opened {
-            let key = EpochKey::from_bytes(bytes);
+        if let Some(key) = opened {
             if !check_commitment(vault, rotation, &key) {
                 return Err(EpochError::Commitment(rotation.epoch));
             }
@@ -163,10 +178,10 @@ fn open_previous(
     rotation: &Rotation,
     later: &Rotation,
     later_key: &EpochKey,
-) -> Result<[u8; 32], EpochError> {
+) -> Result<EpochKey, EpochError> {
     let associated = previous_associated(vault, later.epoch, rotation.key_id, later.key_id);
     let key = later_key.derive_previous_epoch_key(vault, later.epoch);
     unwrap(&key, &associated, &later.previous_key)
-        .map(|secret| *secret)
+        .map(|secret| EpochKey::from_bytes(*secret))
         .map_err(|_| EpochError::Wrap(rotation.epoch))
 }

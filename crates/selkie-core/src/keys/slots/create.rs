@@ -1,4 +1,4 @@
-//! Making slots, and replacing the passphrase.
+//! Making slots, and replacing them; the caller replaces the file.
 
 use super::format::{
     CallerSlot, KIND_CALLER, KIND_PASSPHRASE, KIND_RECOVERY, PassphraseSlot, RecoverySlot, StoreId,
@@ -55,10 +55,7 @@ impl KeySlots {
             slots.recovery = Some(recovery_slot(store_id, (store_key, admin_key), code, random)?);
         }
         if let Some(caller_key) = caller_key {
-            let key = derive(caller_key, derive::CALLER_STORE, &[&store_id.0]);
-            let associated = store_associated(store_id, KIND_CALLER, &[]);
-            let store = wrap(&key, &associated, store_key.expose(), random)?;
-            slots.caller = Some(CallerSlot { store });
+            slots.caller = Some(caller_slot(store_id, store_key, caller_key, random)?);
         }
         slots.authenticate(store_key);
         Ok(slots)
@@ -83,6 +80,49 @@ impl KeySlots {
         let keys = (&store_key, &admin_key);
         let mut slots = self.clone();
         slots.passphrase = Some(passphrase_slot(self.store_id, keys, new, parameters, random)?);
+        slots.authenticate(&store_key);
+        Ok(slots.to_bytes())
+    }
+
+    /// The bytes of a file in which `new` words have taken the old ones' place, or are there for the
+    /// first time. For the vault's own recovery see [`replace_recovery`](crate::keys::roster::replace_recovery).
+    ///
+    /// # Errors
+    /// As [`replace_passphrase`](Self::replace_passphrase).
+    pub fn replace_recovery(
+        &self,
+        credential: &Credential<'_>,
+        new: &RecoveryCode,
+        random: &mut dyn RandomSource,
+    ) -> Result<Vec<u8>, SlotError> {
+        let (store_key, admin_key) = self.unlock_both(credential)?;
+        let mut slots = self.clone();
+        slots.recovery = Some(recovery_slot(self.store_id, (&store_key, &admin_key), new, random)?);
+        slots.authenticate(&store_key);
+        Ok(slots.to_bytes())
+    }
+
+    /// The bytes of a file in which a caller's key opens the store (biometrics were switched on, for
+    /// example), or, with `None`, none does any more.
+    ///
+    /// # Errors
+    /// As [`unlock`](Self::unlock) for `credential`; [`SlotError::NoSlot`] if nothing would be left
+    /// to open the store with; [`SlotError::Random`].
+    pub fn set_caller_key(
+        &self,
+        credential: &Credential<'_>,
+        new: Option<&[u8; 32]>,
+        random: &mut dyn RandomSource,
+    ) -> Result<Vec<u8>, SlotError> {
+        let store_key = self.unlock(credential)?;
+        let mut slots = self.clone();
+        slots.caller = match new {
+            Some(key) => Some(caller_slot(self.store_id, &store_key, key, random)?),
+            None => None,
+        };
+        if slots.passphrase.is_none() && slots.recovery.is_none() && slots.caller.is_none() {
+            return Err(SlotError::NoSlot);
+        }
         slots.authenticate(&store_key);
         Ok(slots.to_bytes())
     }
@@ -125,4 +165,15 @@ fn recovery_slot(
     let associated = admin_associated(store_id, KIND_RECOVERY, &[]);
     let admin = wrap(&key, &associated, admin_key.expose(), random)?;
     Ok(RecoverySlot { store, admin })
+}
+
+fn caller_slot(
+    store_id: StoreId,
+    store_key: &StoreKey,
+    caller_key: &[u8; 32],
+    random: &mut dyn RandomSource,
+) -> Result<CallerSlot, SlotError> {
+    let key = derive(caller_key, derive::CALLER_STORE, &[&store_id.0]);
+    let associated = store_associated(store_id, KIND_CALLER, &[]);
+    Ok(CallerSlot { store: wrap(&key, &associated, store_key.expose(), random)? })
 }

@@ -18,11 +18,9 @@ struct Lock<'a> {
 }
 
 impl Lock<'_> {
-    fn open(&self) -> Result<[u8; 32], SlotError> {
+    fn open(&self) -> Result<Zeroizing<[u8; 32]>, SlotError> {
         // A wrong key and a changed slot look the same, on purpose.
-        unwrap(&self.key, &self.associated, self.wrapped)
-            .map(|secret| *secret)
-            .map_err(|_| SlotError::WrongKey)
+        unwrap(&self.key, &self.associated, self.wrapped).map_err(|_| SlotError::WrongKey)
     }
 }
 
@@ -52,11 +50,11 @@ impl KeySlots {
         let (store, admin) = self.locks(credential)?;
         let store_key = self.open_store(&store)?;
         let admin = admin.ok_or(SlotError::NoAdminKey)?;
-        Ok((store_key, AdminKey::from_bytes(admin.open()?)))
+        Ok((store_key, AdminKey::from_bytes(*admin.open()?)))
     }
 
     fn open_store(&self, lock: &Lock<'_>) -> Result<StoreKey, SlotError> {
-        let store_key = StoreKey::from_bytes(lock.open()?);
+        let store_key = StoreKey::from_bytes(*lock.open()?);
         let mac_key = store_key.derive_slots_mac_key(&self.store_id.0);
         let mac = authenticate(&mac_key, &self.authenticated_bytes());
         if bool::from(mac.ct_eq(&self.mac)) { Ok(store_key) } else { Err(SlotError::Damaged) }
