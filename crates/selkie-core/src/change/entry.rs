@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::clock::Stamp;
-use crate::record::Leaf;
+use crate::record::{Leaf, value};
 
 /// Who decided a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,9 @@ pub enum Class {
 }
 
 impl Class {
-    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+    /// Reads its number.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
         [Self::Plain, Self::Auto, Self::Human].into_iter().find(|class| *class as u8 == byte)
     }
 }
@@ -64,6 +66,29 @@ pub enum EntryValue {
 }
 
 impl EntryValue {
+    /// Its value as bytes, beside [`kind`](Self::kind); `None` for kinds that have none.
+    #[must_use]
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Value(value) => Some(value::to_bytes(value)),
+            Self::Unknown { bytes, .. } => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
+    /// The value of a kind and its bytes, as [`to_bytes`](Self::to_bytes) gave them.
+    #[must_use]
+    pub fn from_bytes(kind: u32, bytes: Option<&[u8]>) -> Option<Self> {
+        match (kind, bytes) {
+            (0, Some(bytes)) => {
+                selkie_wire::cbor::check(bytes).ok()?;
+                value::decode(&mut minicbor::Decoder::new(bytes)).ok().map(Self::Value)
+            }
+            (kind, Some(bytes)) => Some(Self::Unknown { kind, bytes: bytes.to_vec() }),
+            (kind, None) => Self::from_kind(kind),
+        }
+    }
+
     /// The kind without a value of this number.
     pub(crate) fn from_kind(kind: u32) -> Option<Self> {
         Some(match kind {

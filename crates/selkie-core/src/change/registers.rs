@@ -81,15 +81,24 @@ impl Registers {
         });
     }
 
-    /// Removes one sibling; whether it was there.
-    pub(crate) fn remove(&mut self, path: &Path, dot: Dot) -> bool {
-        let Some(siblings) = self.0.get_mut(path) else { return false };
-        let before = siblings.len();
-        siblings.retain(|sibling| sibling.dot != dot);
-        let removed = siblings.len() < before;
+    /// Removes one sibling, and gives it back.
+    pub(crate) fn remove(&mut self, path: &Path, dot: Dot) -> Option<Sibling> {
+        let siblings = self.0.get_mut(path)?;
+        let at = siblings.iter().position(|sibling| sibling.dot == dot)?;
+        let removed = siblings.remove(at);
         if siblings.is_empty() {
             self.0.remove(path);
         }
-        removed
+        Some(removed)
+    }
+}
+
+impl FromIterator<(Path, Sibling)> for Registers {
+    fn from_iter<I: IntoIterator<Item = (Path, Sibling)>>(siblings: I) -> Self {
+        let mut registers = Self::default();
+        for (path, sibling) in siblings {
+            registers.insert(path, sibling);
+        }
+        registers
     }
 }

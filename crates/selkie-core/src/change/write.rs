@@ -186,7 +186,7 @@ mod tests {
         let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(number) };
         for operation in operations {
             for seen in operation.overwrites {
-                assert!(registers.remove(&operation.path, seen), "names what is there");
+                assert!(registers.remove(&operation.path, seen).is_some(), "names what is there");
             }
             if let Some(Written { value, priority, class, origin, .. }) = operation.written {
                 let entry = Entry { stamp: Stamp(number), priority, class, origin, value };

@@ -182,12 +182,16 @@ pub struct CollectionPolicy {
     /// How long an open conflict waits for a person before the value shown is made the answer, in
     /// milliseconds.
     pub deadline_ms: u64,
+    /// How long overwritten values are kept for a record's history, in milliseconds.
+    pub history_ms: u64,
     /// Whether conflicts are answered at once where a person has answered alike often enough.
     pub learned: bool,
 }
 
 /// A day: the longest a conflict stays open unless the policy says otherwise.
 pub const DEADLINE_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long overwritten values are kept unless the policy says otherwise: thirty days.
+pub const HISTORY_MS: u64 = 30 * DEADLINE_MS;
 
 impl Default for CollectionPolicy {
     fn default() -> Self {
@@ -198,6 +202,7 @@ impl Default for CollectionPolicy {
             on_delete: OnDelete::default(),
             priority_from: PriorityFrom::default(),
             deadline_ms: DEADLINE_MS,
+            history_ms: HISTORY_MS,
             learned: false,
         }
     }
@@ -296,6 +301,7 @@ impl CollectionPolicy {
             "paths": paths,
             "priority_from": priority_from,
             "deadline_ms": self.deadline_ms,
+            "history_ms": self.history_ms,
             "learned": self.learned,
         });
         Document::from_checked_map(Map::from_iter([(FIELD.to_owned(), Value::Array(vec![policy]))]))
@@ -321,6 +327,7 @@ impl CollectionPolicy {
             on_delete: text("on_delete").and_then(OnDelete::from_name).unwrap_or_default(),
             priority_from: policy.get("priority_from").map(priority_from).unwrap_or_default(),
             deadline_ms: policy.get("deadline_ms").and_then(Value::as_u64).unwrap_or(DEADLINE_MS),
+            history_ms: policy.get("history_ms").and_then(Value::as_u64).unwrap_or(HISTORY_MS),
             learned: policy.get("learned").and_then(Value::as_bool).unwrap_or(false),
         }
     }

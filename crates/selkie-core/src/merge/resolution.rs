@@ -114,12 +114,17 @@ fn values_at(path: &Path, value: Value) -> Vec<(Path, EntryValue)> {
         .collect()
 }
 
-/// The operations of a machine's answer: what is shown becomes the value, carrying the stamp of the
-/// one it chose, so that it wins no more ties than that one did. Several devices may settle the same
+/// The operations of a machine's answer: one of the sides becomes the value, carrying the stamp of
+/// the one it chose, so that it wins no more ties than that one did. Several devices may settle the same
 /// conflict; machines' answers among themselves are no conflict, and a person's outranks them.
 #[must_use]
-pub fn settle(registers: &Registers, conflict: &Conflict, why: &str) -> Vec<Operation> {
-    let Some(side) = conflict.sides.get(conflict.shown) else { return Vec::new() };
+pub fn settle(
+    registers: &Registers,
+    conflict: &Conflict,
+    side: usize,
+    why: &str,
+) -> Vec<Operation> {
+    let Some(side) = conflict.sides.get(side) else { return Vec::new() };
     let origin = side.written_by.iter().map(|(_, stamp)| *stamp).max();
     let dots = conflict.token().dots;
     let answer = |value| Written {
@@ -130,6 +135,24 @@ pub fn settle(registers: &Registers, conflict: &Conflict, why: &str) -> Vec<Oper
     };
     let Ok(values) = values_of(side.content.clone(), conflict) else { return Vec::new() };
     answer_operations(registers, &conflict.path, |dot| dots.contains(dot), values, answer)
+}
+
+/// The operations of a machine's answer with a value of its own; see [`settle`].
+///
+/// # Errors
+/// [`ResolveError::BadValue`].
+pub fn settle_with(
+    registers: &Registers,
+    conflict: &Conflict,
+    mut value: Value,
+    why: &str,
+) -> Result<Vec<Operation>, ResolveError> {
+    canonicalise(&mut value, 2).map_err(|_| ResolveError::BadValue)?;
+    let values = values_of(SideContent::Value(value), conflict)?;
+    let dots = conflict.token().dots;
+    let answer =
+        |value| Written { class: Class::Auto, why: Some(why.to_owned()), ..Written::plain(value) };
+    Ok(answer_operations(registers, &conflict.path, |dot| dots.contains(dot), values, answer))
 }
 
 fn answer_operations(

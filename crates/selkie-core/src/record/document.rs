@@ -140,6 +140,26 @@ impl Document {
         })
     }
 
+    /// Puts a value at a path of keys; objects on the way are made as needed.
+    pub(crate) fn set(&mut self, path: &Path, value: Value) {
+        let mut keys: Vec<&str> = Vec::new();
+        for step in path.components() {
+            let Component::Key(key) = step else { return };
+            keys.push(key);
+        }
+        let Some((last, parents)) = keys.split_last() else { return };
+        let mut at = &mut self.0;
+        for key in parents {
+            let slot = at.entry(*key).or_insert_with(|| Value::Object(Map::new()));
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            let Value::Object(nested) = slot else { return };
+            at = nested;
+        }
+        at.insert((*last).to_owned(), value);
+    }
+
     /// The object, given away.
     #[must_use]
     pub fn into_value(self) -> Value {

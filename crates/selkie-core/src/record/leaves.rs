@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::path::{Component, Path};
+use super::path::Path;
 
 /// What stands at a leaf path.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,32 +47,13 @@ fn collect(at: &Path, map: &Map<String, Value>, out: &mut Vec<(Path, Leaf)>) {
 /// The document that has these leaves. Of two leaves that cannot both be, the deeper one stays.
 #[must_use]
 pub fn document_of_leaves(leaves: &BTreeMap<Path, Leaf>) -> super::Document {
-    let mut root = Map::new();
+    let mut document = super::Document::default();
     for (path, leaf) in leaves {
         let value = match leaf {
             Leaf::Value(value) => value.clone(),
             Leaf::EmptyObject => Value::Object(Map::new()),
         };
-        insert(&mut root, path, value);
+        document.set(path, value);
     }
-    super::Document::from_checked_map(root)
-}
-
-fn insert(root: &mut Map<String, Value>, path: &Path, value: Value) {
-    let mut keys: Vec<&str> = Vec::new();
-    for component in path.components() {
-        let Component::Key(key) = component else { return };
-        keys.push(key);
-    }
-    let Some((last, parents)) = keys.split_last() else { return };
-    let mut at = root;
-    for key in parents {
-        let slot = at.entry(*key).or_insert_with(|| Value::Object(Map::new()));
-        if !slot.is_object() {
-            *slot = Value::Object(Map::new());
-        }
-        let Value::Object(nested) = slot else { return };
-        at = nested;
-    }
-    at.insert((*last).to_owned(), value);
+    document
 }

@@ -1,7 +1,7 @@
 //! Field types and policies: what concurrent writes of each come to.
 
 use selkie_core::change::Change;
-use selkie_core::merge::{CollectionPolicy, Policy, Resolution};
+use selkie_core::merge::{CollectionPolicy, ConflictResolver, Input, Policy, Resolution, Strategy};
 use selkie_core::record::{Document, RecordKey, Schema};
 use serde_json::{Value, json};
 
@@ -209,4 +209,76 @@ fn the_higher_priority_wins_whatever_its_time() {
     b.replica.apply(from_a);
     assert_eq!(a.replica, b.replica);
     assert_eq!(shown(&a, &policy), json!({"x": 1, "level": 9}), "though the other is later");
+}
+
+fn input(document: Value, written_at_ms: u64, priority: i32) -> Input {
+    Input { document, written_at_ms, priority }
+}
+
+#[test]
+fn the_resolver_alone_follows_each_strategy_whoever_is_local() {
+    let local = input(json!({"a": 1, "b": {"c": 1}, "l": [1, 2]}), 2_000, 0);
+    let remote = input(json!({"a": 2, "b": {"d": 2}, "l": [2, 3]}), 1_000, 7);
+    let cases = [
+        (Strategy::Timestamp, None, json!({"a": 1, "b": {"c": 1, "d": 2}, "l": [1, 2]}), 0),
+        (Strategy::Priority, None, json!({"a": 2, "b": {"c": 1, "d": 2}, "l": [2, 3]}), 0),
+        (Strategy::Merge, None, json!({"a": 1, "b": {"c": 1, "d": 2}, "l": [1, 2, 3]}), 0),
+        (Strategy::UserChoice, None, json!({"a": 1, "b": {"c": 1, "d": 2}, "l": [1, 2]}), 2),
+        // With a base: only the remote changed `a`, and it removed `b.c`; both changed `l`.
+        (
+            Strategy::UserChoice,
+            Some(json!({"a": 1, "b": {"c": 1}, "l": []})),
+            json!({"a": 2, "b": {"d": 2}, "l": [1, 2]}),
+            1,
+        ),
+    ];
+    for (strategy, base, expected, open) in cases {
+        let resolver = ConflictResolver::new(strategy.clone());
+        let outcome = resolver.resolve(&local, &remote, base.as_ref()).unwrap();
+        assert_eq!(outcome.document, expected, "{strategy:?}");
+        assert_eq!(outcome.conflicts.len(), open, "{strategy:?}");
+        assert!(!outcome.decisions.is_empty());
+        assert_eq!(resolver.resolve(&remote, &local, base.as_ref()).unwrap(), outcome);
+    }
+}
+
+#[test]
+fn the_resolver_asks_a_callback_about_what_is_open() {
+    let resolver = ConflictResolver::new(Strategy::UserChoice);
+    let (local, remote) =
+        (input(json!({"n": 3, "m": 1}), 1, 0), input(json!({"n": 4, "m": 2}), 2, 0));
+    let outcome = resolver
+        .resolve_with(&local, &remote, None, |conflict| {
+            let sum = conflict
+                .sides
+                .iter()
+                .filter_map(|side| side.content.value()?.as_i64())
+                .sum::<i64>();
+            (conflict.path.to_string() == "n").then(|| json!(sum))
+        })
+        .unwrap();
+    assert_eq!(outcome.document, json!({"n": 7, "m": 2}));
+    assert_eq!(outcome.conflicts.len(), 1);
+}
+
+#[test]
+fn equal_documents_merge_to_themselves_at_equal_times() {
+    let mut random = Random(11);
+    for _ in 0..200 {
+        let (a, b) = (random.below(3), random.below(3));
+        let local = input(json!({"x": a, "y": [b]}), random.below(2), random.below(2) as i32);
+        let remote = input(json!({"x": b, "z": {"k": a}}), random.below(2), random.below(2) as i32);
+        for strategy in
+            [Strategy::Timestamp, Strategy::Priority, Strategy::Merge, Strategy::UserChoice]
+        {
+            let resolver = ConflictResolver::new(strategy);
+            let merged = resolver.resolve(&local, &remote, None).unwrap();
+            assert_eq!(merged, resolver.resolve(&remote, &local, None).unwrap());
+            let same = resolver.resolve(&local, &local, None).unwrap();
+            assert_eq!((same.document, same.decisions.len()), (local.document.clone(), 0));
+        }
+    }
+    let bad =
+        ConflictResolver::default().resolve(&input(json!(1), 0, 0), &input(json!({}), 0, 0), None);
+    assert!(bad.is_err());
 }
