@@ -2,12 +2,13 @@
 
 use rusqlite::params;
 use selkie_core::merge::{
-    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, SCHEMA_COLLECTION, resolve,
-    view,
+    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, ResolveError,
+    SCHEMA_COLLECTION, resolve, view,
 };
 use selkie_core::record::{RecordKey, Schema};
 use selkie_wire::DeviceId;
 
+use super::attention::learn;
 use super::database::Database;
 use super::identity::{damaged, from_sql};
 use super::rows::Rows;
@@ -42,13 +43,20 @@ impl Database {
             let open =
                 shown.conflicts.into_iter().find(|conflict| conflict.path.as_bytes() == path);
             let Some(conflict) = open else { continue };
+            let policy = rows.policy(key.collection())?;
+            let since_ms = from_sql(since);
             conflicts.push(OpenConflict {
                 collection: key.collection().to_owned(),
                 id: key.id().to_owned(),
                 token: conflict.token().to_string(),
                 conflict,
-                since_ms: from_sql(since),
+                since_ms,
+                deadline_ms: since_ms.saturating_add(policy.deadline_ms),
+                suggestion: None,
             });
+        }
+        for open in &mut conflicts {
+            open.suggestion = self.suggest(&open.collection, &open.conflict)?;
         }
         Ok(conflicts)
     }
@@ -70,11 +78,17 @@ impl Database {
     ) -> Result<Vec<Event>, Error> {
         let token: ConflictToken = token.parse()?;
         let ((), events) = self.write(device, now_ms, |transaction| {
+            let mut answered = None;
             transaction.resolve(key, |stored, shown| {
                 let open = shown.conflicts.iter().find(|conflict| conflict.path == *token.path());
-                let stale = || Error::from(selkie_core::merge::ResolveError::Stale);
-                Ok(resolve(&stored.registers, open.ok_or_else(stale)?, &token, resolution)?)
-            })
+                let open = open.ok_or_else(|| Error::from(ResolveError::Stale))?;
+                answered = Some(open.clone());
+                Ok(resolve(&stored.registers, open, &token, resolution.clone())?)
+            })?;
+            match answered {
+                Some(open) => learn(transaction, key.collection(), &open, &resolution),
+                None => Ok(()),
+            }
         })?;
         Ok(events)
     }

@@ -10,8 +10,8 @@ use selkie_core::change::{
 };
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
-use selkie_core::merge::{ConflictKind, View, apply_own};
-use selkie_core::record::{Document, RecordKey};
+use selkie_core::merge::{ConflictKind, POLICY_COLLECTION, SCHEMA_COLLECTION, View, apply_own};
+use selkie_core::record::{Document, RecordKey, Schema};
 use selkie_wire::DeviceId;
 use selkie_wire::limits::CHANGE_BYTES_MAX;
 use serde::Serialize;
@@ -100,6 +100,11 @@ impl<'c> Transaction<'c> {
     pub fn collection(&self, name: &str) -> Result<TransactionCollection<'_, 'c>, Error> {
         check_collection_name(name)?;
         Ok(self.system_collection(name))
+    }
+
+    /// The collection that counts a person's answers.
+    pub(crate) fn preferences(&self) -> TransactionCollection<'_, 'c> {
+        self.system_collection(super::attention::PREFERENCE_COLLECTION)
     }
 
     /// A collection of Selkie's own.
@@ -310,6 +315,10 @@ impl Touched {
                     self.shown.conflicts.iter().any(|conflict| contested(conflict.kind));
                 let seen = Seen { document: shown.as_ref(), delete_contested };
                 let schema = rows.schema(key.collection())?;
+                if shown.as_ref() != Some(wanted) {
+                    check_valid(&schema, wanted)?;
+                    rows.check_unique(key, wanted)?;
+                }
                 put(registers, seen, wanted, Writer { schema: &schema, dot })
             }
             (None, Some(_)) => delete(registers),
@@ -325,6 +334,30 @@ impl Touched {
     }
 }
 
+/// The validator of a schema that has a validation.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it is no JSON Schema.
+pub(crate) fn validator_of(schema: &Schema) -> Result<Option<jsonschema::Validator>, Error> {
+    let Some(validation) = &schema.validation else { return Ok(None) };
+    jsonschema::validator_for(validation).map(Some).map_err(|_| {
+        Error::new(ErrorKind::InvalidInput, "the collection's schema is no valid JSON Schema")
+    })
+}
+
+/// Holds what is written here to the schema's validation; what other devices wrote is never refused.
+fn check_valid(schema: &Schema, wanted: &Document) -> Result<(), Error> {
+    let Some(validator) = validator_of(schema)? else { return Ok(()) };
+    let document = Value::Object(wanted.as_map().clone());
+    let Some(error) = validator.iter_errors(&document).next() else { return Ok(()) };
+    // The place and the rule; the error's own words would repeat the value.
+    let (place, rule) = (error.instance_path().to_string(), error.schema_path().to_string());
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("the document does not meet the collection's schema at {place:?} (rule {rule})"),
+    ))
+}
+
 fn write_record(
     rows: &mut Rows<'_>,
     (dot, stamp): (Dot, Stamp),
@@ -335,7 +368,10 @@ fn write_record(
     let Touched { mut stored, wanted, resolution, .. } = touched;
     let mut registers =
         stored.as_mut().map(|stored| std::mem::take(&mut stored.registers)).unwrap_or_default();
-    apply_own(&mut registers, dot, stamp, record.operations);
+    let mut overwritten = Vec::new();
+    let change = (&record.key, dot, stamp);
+    apply_own(&mut registers, change, record.operations, &mut |past| overwritten.push(past));
+    let overwritten: Vec<_> = overwritten.iter().collect();
     // Uncontested, every policy shows the one value there is: what was wanted.
     let shown = if registers.is_contested() || !resolution.is_empty() {
         rows.view(&record.key, &registers)?
@@ -347,10 +383,14 @@ fn write_record(
         stored: stored.as_ref(),
         registers: &registers,
         stamps: (stamp, stamp),
+        overwritten: &overwritten,
     };
     rows.save(&changed, &shown, now_ms)?;
-    if record.key.collection() == selkie_core::merge::POLICY_COLLECTION {
+    if record.key.collection() == POLICY_COLLECTION {
         rows.show_anew(record.key.id(), now_ms)?;
+    }
+    if record.key.collection() == SCHEMA_COLLECTION {
+        rows.index_unique_keys(record.key.id())?;
     }
     let kind = if shown.document.is_some() { EventKind::Put } else { EventKind::Deleted };
     Ok(Event::new(&record.key, kind, false))
