@@ -35,6 +35,29 @@ pub trait RandomSource {
     }
 }
 
+impl dyn RandomSource + '_ {
+    /// `N` random bytes from a source behind a reference, fit for a key, a nonce or an id.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the source fails, or says it succeeded and left 16 or more zero bytes:
+    /// a stuck source must end in an error, never in a key that everyone knows.
+    pub fn draw<const N: usize>(&mut self) -> Result<[u8; N], RandomError> {
+        let mut bytes = [0u8; N];
+        self.draw_into(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Like `draw`, into the place where a secret stays, so that none is left on the way.
+    ///
+    /// # Errors
+    /// As `draw`; `bytes` must then not be used.
+    pub fn draw_into(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        self.fill(bytes)?;
+        let stuck = bytes.len() >= 16 && bytes.iter().all(|byte| *byte == 0);
+        if stuck { Err(RandomError) } else { Ok(()) }
+    }
+}
+
 /// The system gave no randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomError;

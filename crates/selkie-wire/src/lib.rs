@@ -15,6 +15,8 @@ pub mod roster;
 pub mod version_vector;
 
 pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
-pub use ids::{Cursor, DeviceId, Digest, KeyId, MailboxId, RelayEpoch, SegmentNumber, VaultId};
+pub use ids::{
+    Cursor, DeviceId, Digest, KeyId, MailboxId, RelayEpoch, RosterNumber, SegmentNumber, VaultId,
+};
 pub use roster::{Roster, RosterEntry, RosterError};
 pub use version_vector::VersionVector;

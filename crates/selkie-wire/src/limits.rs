@@ -30,6 +30,8 @@ pub const ROSTER_ENTRY_BYTES_MAX: usize = 256 * 1024;
 pub const ROSTER_ENTRIES_MAX: usize = 10_000;
 /// Devices a vault may have, counting revoked ones.
 pub const DEVICES_MAX: usize = 1_000;
+/// A page of roster entries is closed once it holds this much (it always holds one entry).
+pub const ROSTER_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Largest pairing message in a mailbox.
 pub const MAILBOX_BYTES_MAX: usize = 64 * 1024;

@@ -1,9 +1,10 @@
 //! Messages between a device and a relay, as CBOR (`docs/PROTOCOL.md`).
 
 use minicbor::bytes::ByteVec;
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 
 use crate::ids::{Cursor, DeviceId, Digest, RelayEpoch, RosterNumber, SegmentNumber, VaultId};
+use crate::limits::{PAGE_SEGMENTS_MAX, ROSTER_ENTRIES_MAX};
 
 /// What a device signs to prove itself to a relay.
 pub const AUTH_SIGNATURE_LABEL: &[u8] = b"selkie/1/relay-auth\0";
@@ -11,6 +12,49 @@ pub const AUTH_SIGNATURE_LABEL: &[u8] = b"selkie/1/relay-auth\0";
 pub const MEDIA_TYPE: &str = "application/cbor";
 /// Media type of errors (RFC 9457).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+/// Version of the protocol; the first part of every path is `/v1`.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The `code` of a problem: stable, for programs; title and detail are for people.
+pub mod problem_code {
+    /// The body is not the one CBOR encoding of the message expected here.
+    pub const BAD_BODY: &str = "bad-body";
+    /// No live token for this vault: ask for one. Also for a vault that does not exist.
+    pub const UNAUTHORIZED: &str = "unauthorized";
+    /// The signed origin is not this relay's.
+    pub const ORIGIN_MISMATCH: &str = "origin-mismatch";
+    /// Nothing is at this path, or not yet in this mailbox slot.
+    pub const NOT_FOUND: &str = "not-found";
+    /// The path exists, the method does not.
+    pub const METHOD_NOT_ALLOWED: &str = "method-not-allowed";
+    /// The client was too slow.
+    pub const TIMEOUT: &str = "timeout";
+    /// The roster has two histories, or the mailbox slot holds other bytes.
+    pub const FORK: &str = "fork";
+    /// Roster entries before these are missing at the relay.
+    pub const GAP: &str = "gap";
+    /// The body is larger than allowed.
+    pub const TOO_LARGE: &str = "too-large";
+    /// A roster entry's structure, signature or meaning is wrong.
+    pub const ROSTER_REFUSED: &str = "roster-refused";
+    /// Too many vaults were made in a short time.
+    pub const RATE_LIMITED: &str = "rate-limited";
+    /// The relay failed; nothing was stored.
+    pub const INTERNAL: &str = "internal";
+    /// The relay has more to do than it can hold: come back later.
+    pub const BUSY: &str = "busy";
+    /// The vault's, the roster's or the relay's room is used up.
+    pub const QUOTA: &str = "quota";
+}
+
+/// Answer to `GET /v1/health`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct HealthResponse {
+    /// [`PROTOCOL_VERSION`].
+    #[n(0)]
+    pub protocol: u32,
+}
 
 /// `POST /v1/challenge`: asks for bytes to sign.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -73,13 +117,54 @@ pub fn auth_bytes(origin: &str, vault: VaultId, device: DeviceId, challenge: &[u
     [&origin_len[..], origin.as_bytes(), &vault.0, &device.0, challenge].concat()
 }
 
-/// Roster entries, genesis first: body of `POST /v1/vaults` and answer of `GET …/roster`.
+/// The origin of a relay's URL, as [`TokenRequest::origin`] wants it: `scheme://host`, and `:port`
+/// unless it is the scheme's own; lower case, without path, query or user (RFC 6454 §6.2).
+///
+/// ```
+/// use selkie_wire::relay::origin_of;
+/// assert_eq!(origin_of("HTTPS://Relay.example:443/base/").as_deref(), Some("https://relay.example"));
+/// assert_eq!(origin_of("http://127.0.0.1:4001").as_deref(), Some("http://127.0.0.1:4001"));
+/// assert_eq!(origin_of("relay.example"), None);
+/// ```
+#[must_use]
+pub fn origin_of(url: &str) -> Option<String> {
+    let url = url.to_ascii_lowercase();
+    let (scheme, rest) = url.split_once("://")?;
+    let own_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority.strip_suffix(own_port).unwrap_or(authority);
+    let odd = |c: char| !c.is_ascii_graphic() || c == '@';
+    let no_host = authority.is_empty() || authority.starts_with(':');
+    (!no_host && !authority.contains(odd)).then(|| format!("{scheme}://{authority}"))
+}
+
+/// Roster entries in order: body of `POST /v1/vaults` and of `POST …/roster`, answer of
+/// `GET …/roster?from=N`, whose page may end before the roster does.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct RosterEntries {
     /// Entries in order.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "at_most::<ROSTER_ENTRIES_MAX, _>")]
     pub entries: Vec<ByteVec>,
+}
+
+/// Answer to roster entries that were posted: where the relay's chain ends now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RosterHead {
+    /// The vault.
+    #[n(0)]
+    pub vault: VaultId,
+    /// Its last entry.
+    #[n(1)]
+    pub number: RosterNumber,
+    /// That entry's digest.
+    #[n(2)]
+    pub digest: Digest,
 }
 
 /// The last segment a relay holds of one device.
@@ -99,7 +184,7 @@ pub struct Head {
 #[cbor(map)]
 pub struct PushRequest {
     /// In order of number.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "at_most::<PAGE_SEGMENTS_MAX, _>")]
     pub envelopes: Vec<ByteVec>,
 }
 
@@ -163,7 +248,7 @@ pub struct PullResponse {
     #[n(0)]
     pub epoch: RelayEpoch,
     /// Envelopes of other devices, oldest first.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "at_most::<PAGE_SEGMENTS_MAX, _>")]
     pub envelopes: Vec<ByteVec>,
     /// Where to go on.
     #[n(2)]
@@ -177,4 +262,49 @@ pub struct PullResponse {
     /// The last roster entry here.
     #[n(5)]
     pub roster: RosterNumber,
+}
+
+/// Decodes a list of byte strings, refusing a long one before it takes memory: an empty string is
+/// one byte here and 24 in memory.
+fn at_most<'b, const MAX: usize, C>(
+    d: &mut Decoder<'b>,
+    _: &mut C,
+) -> Result<Vec<ByteVec>, minicbor::decode::Error> {
+    let position = d.position();
+    let len = d.array()?.and_then(|len| usize::try_from(len).ok());
+    if len.is_none_or(|len| len > MAX) {
+        return Err(minicbor::decode::Error::message("a list is too long").at(position));
+    }
+    (0..len.unwrap_or_default()).map(|_| d.bytes().map(|bytes| bytes.to_vec().into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cbor;
+
+    #[test]
+    fn origins_have_one_form() {
+        for (url, origin) in [
+            ("http://localhost:80", Some("http://localhost")),
+            ("http://localhost:443/", Some("http://localhost:443")),
+            ("https://[::1]:8443?x", Some("https://[::1]:8443")),
+            ("https://user@relay.example", None),
+            ("https://", None),
+            ("https://:443", None),
+            ("ftp://relay.example", None),
+            ("https://relay .example", None),
+        ] {
+            assert_eq!(origin_of(url).as_deref(), origin, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_list_longer_than_a_page_is_refused() {
+        let push = |len| PushRequest { envelopes: vec![ByteVec::from(Vec::new()); len] };
+        let longest = push(PAGE_SEGMENTS_MAX);
+        assert_eq!(cbor::decode(&cbor::encode(&longest)), Ok(longest));
+        let longer = cbor::encode(&push(PAGE_SEGMENTS_MAX + 1));
+        assert_eq!(cbor::decode::<PushRequest>(&longer), Err(cbor::CborError::Shape));
+    }
 }

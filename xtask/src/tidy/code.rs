@@ -58,7 +58,9 @@ pub fn functions_are_short(path: &str, text: &str) -> Vec<Finding> {
 /// A library writes nothing to the terminal: what it holds is plaintext, and logs outlive it.
 #[must_use]
 pub fn library_does_not_print(path: &str, text: &str) -> Vec<Finding> {
-    if is_test_file(path) || !LIBRARIES.iter().any(|library| path.starts_with(library)) {
+    let is_program = path.ends_with("/src/main.rs") || path.contains("/src/bin/");
+    let is_library = LIBRARIES.iter().any(|library| path.starts_with(library)) && !is_program;
+    if is_test_file(path) || !is_library {
         return Vec::new();
     }
     let code = without_tests(&code_only(text));
@@ -110,7 +112,8 @@ mod tests {
         for name in PRINTING {
             let planted = format!("//! x\nfn f() {{ {name}!(\"{{body}}\") }}\n");
             assert_eq!(library_does_not_print("crates/selkie-core/src/a.rs", &planted)[0].line, 2);
-            assert_eq!(library_does_not_print("crates/selkie-cli/src/main.rs", &planted), []);
+            assert_eq!(library_does_not_print("crates/selkie-cli/src/list.rs", &planted), []);
+            assert_eq!(library_does_not_print("crates/selkie-relay/src/main.rs", &planted), []);
             let test = format!("#[cfg(test)]\nmod tests {{ {planted} }}");
             assert_eq!(library_does_not_print("crates/selkie/src/a.rs", &test), []);
             let comment = format!("/// {name}!(\"x\")\nfn f() {{ \"{name}!()\" }}");

@@ -59,7 +59,7 @@ const FOREIGN: [(&str, &[&str], &str); 4] = [
     ("selkie-relay", &READS, "a relay must not be able to read"),
 ];
 
-/// A crate depends on ours only along [`EDGES`], and on no foreign crate that breaks its promise.
+/// A crate depends on ours only along `EDGES`, and on no foreign crate that breaks its promise.
 #[must_use]
 pub fn crate_edges_are_drawn(path: &str, text: &str) -> Vec<Finding> {
     let manifest = Manifest::parse(text);

@@ -177,6 +177,14 @@ fn add_to_side(sides: &mut Vec<Side>, content: SideContent, sibling: &Sibling) {
     }
 }
 
+impl ConflictToken {
+    /// Where the conflict is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl fmt::Display for ConflictToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for dot in &self.dots {

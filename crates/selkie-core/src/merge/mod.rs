@@ -20,5 +20,5 @@ pub use conflict::{
 pub use context::{Context, DeadOnArrival};
 pub use packed::{PackedError, pack, unpack};
 pub use policy::{CollectionPolicy, OnDelete, POLICY_COLLECTION, Policy, PolicyError};
-pub use replica::Replica;
+pub use replica::{Replica, apply_own};
 pub use view::{View, view};

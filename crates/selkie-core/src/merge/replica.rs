@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Change, Dot, Entry, Registers, Sibling};
-use crate::record::RecordKey;
+use crate::change::{Change, Dot, Entry, Operation, RecordChange, Registers, Sibling, Written};
+use crate::clock::Stamp;
+use crate::record::{Path, RecordKey};
 
 use super::context::{Context, DeadOnArrival};
 
@@ -95,30 +96,20 @@ impl Replica {
         if self.context.contains(dot) {
             return false;
         }
-        for record in records {
-            let registers = self.records.entry(record.key.clone()).or_default();
-            for operation in record.operations {
-                for seen in operation.overwrites {
-                    let removed = registers.remove(&operation.path, seen);
-                    if !removed && seen != dot && !self.context.contains(seen) {
-                        self.dead.insert(seen, record.key.clone(), operation.path.clone());
+        for RecordChange { key, operations } in records {
+            let registers = self.records.entry(key.clone()).or_default();
+            let (context, dead) = (&self.context, &mut self.dead);
+            apply_operations(registers, (dot, stamp), operations, |path, event| match event {
+                Event::MissingOverwritten(seen) => {
+                    if !context.contains(seen) {
+                        dead.insert(seen, key.clone(), path.clone());
                     }
+                    true
                 }
-                let Some(written) = operation.written else { continue };
-                if self.dead.contains(dot, &record.key, &operation.path) {
-                    continue;
-                }
-                let entry = Entry {
-                    stamp,
-                    priority: written.priority,
-                    class: written.class,
-                    origin: written.origin,
-                    value: written.value,
-                };
-                registers.insert(operation.path, Sibling { dot, entry });
-            }
+                Event::Written => !dead.contains(dot, &key, path),
+            });
             if registers.is_empty() {
-                self.records.remove(&record.key);
+                self.records.remove(&key);
             }
         }
         self.dead.arrived(dot);
@@ -163,7 +154,41 @@ impl Replica {
     }
 
     /// Whether a value that is not among the registers was overwritten (rather than never seen).
-    fn has_killed(&self, key: &RecordKey, path: &crate::record::Path, dot: Dot) -> bool {
+    fn has_killed(&self, key: &RecordKey, path: &Path, dot: Dot) -> bool {
         self.context.contains(dot) || self.dead.contains(dot, key, path)
+    }
+}
+
+/// Applies this device's own new write to a record it has just read: all it overwrites is there, and
+/// its dot is new, so neither context nor dots dead on arrival come into it.
+pub fn apply_own(registers: &mut Registers, dot: Dot, stamp: Stamp, operations: Vec<Operation>) {
+    apply_operations(registers, (dot, stamp), operations, |_, _| true);
+}
+
+/// What the vault's state may have a say in, while operations are applied.
+enum Event {
+    /// A sibling to be overwritten is not among the registers.
+    MissingOverwritten(Dot),
+    /// A value is about to be inserted; `false` keeps it out.
+    Written,
+}
+
+fn apply_operations(
+    registers: &mut Registers,
+    (dot, stamp): (Dot, Stamp),
+    operations: Vec<Operation>,
+    mut ask: impl FnMut(&Path, Event) -> bool,
+) {
+    for Operation { path, overwrites, written } in operations {
+        for seen in overwrites {
+            if !registers.remove(&path, seen) && seen != dot {
+                ask(&path, Event::MissingOverwritten(seen));
+            }
+        }
+        let Some(Written { value, priority, class, origin, .. }) = written else { continue };
+        if ask(&path, Event::Written) {
+            let entry = Entry { stamp, priority, class, origin, value };
+            registers.insert(path, Sibling { dot, entry });
+        }
     }
 }

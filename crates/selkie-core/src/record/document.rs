@@ -105,6 +105,18 @@ impl Document {
         Self::from_value(value)
     }
 
+    /// Reads the text of a document that was checked before it was stored.
+    ///
+    /// # Errors
+    /// [`DocumentError::Syntax`] or [`DocumentError::NotAnObject`] if the storage was damaged.
+    pub fn from_stored_json(text: &str) -> Result<Self, DocumentError> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(map)) => Ok(Self(map)),
+            Ok(_) => Err(DocumentError::NotAnObject),
+            Err(error) => Err(DocumentError::Syntax { line: error.line(), column: error.column() }),
+        }
+    }
+
     /// A document from a map that came from checked documents.
     pub(crate) fn from_checked_map(map: Map<String, Value>) -> Self {
         Self(map)

@@ -82,7 +82,8 @@ impl Path {
             match rest.strip_prefix('.') {
                 Some(more) => rest = more,
                 None => {
-                    return (rest.is_empty() && Self::from_bytes(&path.0).is_some()).then_some(path);
+                    return (rest.is_empty() && Self::from_bytes(&path.0).is_some())
+                        .then_some(path);
                 }
             }
         }

@@ -208,7 +208,8 @@ fn any_schedule_ends_in_all_writes_less_all_overwrites() {
 
 #[test]
 fn planted_bugs_are_caught() {
-    let bugs: [(&str, fn(u64) -> Outcome); 3] = [
+    type Run = fn(u64) -> Outcome;
+    let bugs: [(&str, Run); 3] = [
         ("no dead on arrival", run::<NoDead>),
         ("join ignores context", run::<JoinIgnoresContext>),
         ("context jumps gaps", run::<ContextJumpsGaps>),

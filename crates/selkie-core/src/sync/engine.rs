@@ -1,0 +1,302 @@
+//! One run of sync with one relay, as a state machine.
+//!
+//! Push what is new, pull until nothing is left, and mend what the answers reveal: a relay that was
+//! wiped, restored from a backup or replaced gets the roster and the retained segments again.
+
+use core::fmt;
+
+use selkie_wire::ids::RosterNumber;
+use selkie_wire::relay::{Head, PullRequest, PullResponse, PushOutcome, PushResponse};
+use selkie_wire::{Cursor, Digest, RelayEpoch, SegmentNumber};
+
+/// Where a relay's list was read to; stored in the transaction that applies what was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The life of the relay's storage that the cursor belongs to.
+    pub epoch: Option<RelayEpoch>,
+    /// Read up to here.
+    pub cursor: Cursor,
+}
+
+/// What this device knows when a run begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Where its last run with this relay stopped.
+    pub position: Position,
+    /// Its last own segment that this relay had.
+    pub acknowledged: SegmentNumber,
+    /// Its own last sealed segment, and that segment's digest.
+    pub own: Head,
+    /// Whether changes wait to be sealed.
+    pub unsealed: bool,
+    /// Its last roster entry.
+    pub roster: RosterNumber,
+}
+
+/// What the driver does next. Each action is answered by the method named at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send the whole roster; creates the vault at the relay, or appends. → [`Engine::published`]
+    PublishRoster,
+    /// Fetch and apply roster entries from this number on. → [`Engine::roster_fetched`]
+    FetchRoster(RosterNumber),
+    /// Seal what waits and push own segments after this number. → [`Engine::pushed`]
+    Push(SegmentNumber),
+    /// Ask for what is new. → [`Engine::pulled`]
+    Pull(PullRequest),
+    /// Apply the pulled envelopes and store the position, in one transaction. → [`Engine::applied`]
+    Apply(Position),
+    /// The run is complete.
+    Done,
+}
+
+/// Why a run cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The relay has other bytes, or more segments, under this device's name than the device itself:
+    /// its store was copied or restored from a backup.
+    Fork,
+    /// The relay refuses segments that this device signed.
+    Refused,
+    /// The relay says one thing and its opposite; asking again would not end.
+    Inconsistent,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fork => {
+                "the relay holds segments of this device that this store never made: the store was \
+                 copied or restored from a backup"
+            }
+            Self::Refused => "the relay refuses this device's segments",
+            Self::Inconsistent => "the relay contradicts itself",
+        })
+    }
+}
+
+impl core::error::Error for EngineError {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Publish,
+    Push,
+    Pull,
+    FetchRoster,
+    Apply,
+    Done,
+}
+
+/// A run of sync. The driver asks [`next`](Self::next), does it, and reports back.
+///
+/// ```
+/// use selkie_core::sync::{Action, Engine, Known, Position};
+/// use selkie_wire::{ids::RosterNumber, relay::Head, SegmentNumber};
+/// let known = Known {
+///     position: Position::default(),
+///     acknowledged: SegmentNumber(0),
+///     own: Head::default(),
+///     unsealed: false,
+///     roster: RosterNumber(2),
+/// };
+/// assert!(matches!(Engine::new(known).next(), Action::Pull(_)), "nothing to push: one round");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine {
+    known: Known,
+    step: Step,
+    pulled: Position,
+    more: bool,
+    relay_roster: Option<RosterNumber>,
+    published: bool,
+    push_paused: bool,
+    pushed_after_pull: bool,
+}
+
+impl Engine {
+    /// Begins a run.
+    #[must_use]
+    pub fn new(known: Known) -> Self {
+        let push = known.unsealed || known.acknowledged < known.own.number;
+        Self {
+            known,
+            step: if push { Step::Push } else { Step::Pull },
+            pulled: known.position,
+            more: false,
+            relay_roster: None,
+            published: false,
+            push_paused: false,
+            pushed_after_pull: false,
+        }
+    }
+
+    /// What to do now.
+    #[must_use]
+    pub fn next(&self) -> Action {
+        match self.step {
+            Step::Publish => Action::PublishRoster,
+            Step::Push => Action::Push(self.known.acknowledged),
+            Step::Pull => Action::Pull(PullRequest {
+                epoch: self.known.position.epoch,
+                cursor: self.known.position.cursor,
+            }),
+            Step::FetchRoster => {
+                Action::FetchRoster(RosterNumber(self.known.roster.0.saturating_add(1)))
+            }
+            Step::Apply => Action::Apply(self.pulled),
+            Step::Done => Action::Done,
+        }
+    }
+
+    /// This device's last segment that the relay is known to have.
+    #[must_use]
+    pub fn acknowledged(&self) -> SegmentNumber {
+        self.known.acknowledged
+    }
+
+    /// The relay does not know the vault, or not this device: the roster may be missing there.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] if the roster was published in this run already.
+    pub fn vault_unknown(&mut self) -> Result<(), EngineError> {
+        if self.published {
+            return Err(EngineError::Refused);
+        }
+        self.step = Step::Publish;
+        Ok(())
+    }
+
+    /// The relay has the whole roster now; the run goes on where it left off.
+    pub fn published(&mut self) {
+        self.published = true;
+        self.relay_roster = Some(self.known.roster);
+        self.step = if self.wants_push() { Step::Push } else { Step::Pull };
+    }
+
+    fn wants_push(&self) -> bool {
+        !self.push_paused
+            && (self.known.unsealed || self.known.acknowledged < self.known.own.number)
+    }
+
+    /// A push was answered, or there turned out to be nothing to push (`None`). `own` is this
+    /// device's last sealed segment now; `sent` are the numbers pushed, in order.
+    ///
+    /// # Errors
+    /// [`EngineError`]; nothing is lost, all segments are retained.
+    pub fn pushed(
+        &mut self,
+        own: Head,
+        sent: &[SegmentNumber],
+        response: Option<&PushResponse>,
+    ) -> Result<(), EngineError> {
+        self.known.own = own;
+        self.known.unsealed = false;
+        let before = self.known.acknowledged;
+        let Some(response) = response else {
+            self.known.acknowledged = own.number;
+            return self.after_push();
+        };
+        if response.outcomes.len() != sent.len() {
+            return Err(EngineError::Inconsistent);
+        }
+        for (number, outcome) in sent.iter().zip(&response.outcomes) {
+            match outcome {
+                PushOutcome::Stored | PushOutcome::Duplicate => {
+                    self.known.acknowledged = self.known.acknowledged.max(*number);
+                }
+                PushOutcome::Fork => return Err(EngineError::Fork),
+                PushOutcome::Quota => {
+                    self.push_paused = true;
+                    break;
+                }
+                PushOutcome::Gap => {
+                    // The relay lost what came before: begin again where it stands.
+                    if response.head.number >= before {
+                        return Err(EngineError::Inconsistent);
+                    }
+                    self.known.acknowledged = response.head.number;
+                    return Ok(());
+                }
+                PushOutcome::Refused => {
+                    return self.vault_unknown();
+                }
+            }
+        }
+        if self.known.acknowledged == before && !self.push_paused {
+            return Err(EngineError::Inconsistent);
+        }
+        self.after_push()
+    }
+
+    fn after_push(&mut self) -> Result<(), EngineError> {
+        self.step = match (self.wants_push(), self.pushed_after_pull) {
+            (true, _) => Step::Push,
+            (false, true) => Step::Done,
+            (false, false) => Step::Pull,
+        };
+        Ok(())
+    }
+
+    /// A pull was answered. `own_digest` finds the digest of an own segment by number.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn pulled(
+        &mut self,
+        response: &PullResponse,
+        own_digest: impl FnOnce(SegmentNumber) -> Option<Digest>,
+    ) -> Result<(), EngineError> {
+        let asked = self.known.position;
+        let same_epoch = asked.epoch == Some(response.epoch);
+        let stands_still = same_epoch && response.cursor <= asked.cursor;
+        if response.more && (stands_still || response.envelopes.is_empty()) {
+            return Err(EngineError::Inconsistent);
+        }
+        let theirs = response.head;
+        if theirs.number > self.known.own.number {
+            return Err(EngineError::Fork);
+        }
+        if theirs.number.0 > 0 && theirs.digest != own_digest(theirs.number) {
+            return Err(EngineError::Fork);
+        }
+        // Less than was acknowledged: the relay was wiped, restored or replaced. More: an answer to
+        // an earlier push was lost on the way.
+        self.known.acknowledged = theirs.number;
+        self.pulled = Position { epoch: Some(response.epoch), cursor: response.cursor };
+        self.relay_roster = Some(response.roster);
+        self.more = response.more;
+        let roster_is_new = response.roster > self.known.roster;
+        self.step = if roster_is_new { Step::FetchRoster } else { Step::Apply };
+        Ok(())
+    }
+
+    /// Roster entries were fetched and applied; `last` is the last one now.
+    ///
+    /// # Errors
+    /// [`EngineError::Inconsistent`] if the relay announced more than it gave.
+    pub fn roster_fetched(&mut self, last: RosterNumber) -> Result<(), EngineError> {
+        if last <= self.known.roster {
+            return Err(EngineError::Inconsistent);
+        }
+        self.known.roster = last;
+        self.step = Step::Apply;
+        Ok(())
+    }
+
+    /// The pulled page is applied, and the position stored with it.
+    pub fn applied(&mut self) {
+        self.known.position = self.pulled;
+        let relay_is_behind = self.relay_roster.is_some_and(|theirs| theirs < self.known.roster);
+        self.step = if self.more {
+            Step::Pull
+        } else if relay_is_behind && !self.published {
+            Step::Publish
+        } else if self.wants_push() {
+            self.pushed_after_pull = true;
+            Step::Push
+        } else {
+            Step::Done
+        };
+    }
+}

@@ -1,0 +1,163 @@
+//! What to make of an envelope that a relay, a folder or a package brings.
+
+use core::fmt;
+
+use selkie_wire::{DeviceId, Digest, Envelope, EnvelopeError, Roster, SegmentNumber};
+
+use crate::keys::EpochKey;
+use crate::seal::{Expected, Heads, OpenAction, OpenError, SegmentBody, open_segment};
+
+/// The state that decides: who belongs to the vault, how far each chain was read, and the keys.
+pub struct Inbox<'a> {
+    /// The verified roster.
+    pub roster: &'a Roster,
+    /// This device; its own segments are known.
+    pub own: DeviceId,
+    /// The epoch keys at hand.
+    pub epoch_keys: &'a [EpochKey],
+    /// The last segment accepted of each device; advanced by [`receive`](Self::receive).
+    pub heads: Heads,
+}
+
+/// What an envelope turned out to be.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The next segment of its device: authentic, and to be applied.
+    Opened {
+        /// Who sealed it.
+        device: DeviceId,
+        /// Its content.
+        body: SegmentBody,
+    },
+    /// Known already.
+    Duplicate,
+    /// Signed by a member, and not to be opened yet: to be kept sealed, and tried again.
+    Held {
+        /// Who sealed it.
+        device: DeviceId,
+        /// Its number.
+        number: SegmentNumber,
+        /// Its digest.
+        digest: Digest,
+        /// What it waits for.
+        reason: HoldReason,
+        /// The whole envelope.
+        bytes: Vec<u8>,
+    },
+    /// Not from this vault, or not intact: nothing of it is kept.
+    Refused(RefuseReason),
+}
+
+/// What a held segment waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HoldReason {
+    /// The segments before it.
+    Gap,
+    /// A roster entry, or an epoch key, that has not arrived.
+    Roster,
+    /// An update of the app.
+    Update,
+    /// A person: its device's chain has two histories, or it was sealed after its revocation, or its
+    /// content is not what a member's app writes.
+    Quarantine(OpenError),
+}
+
+/// Why an envelope was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefuseReason {
+    /// Not an envelope.
+    Structure(EnvelopeError),
+    /// Another vault's, no segment, or not signed by the member it names.
+    Foreign(OpenError),
+}
+
+impl HoldReason {
+    /// A short name for storage and output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Roster => "roster",
+            Self::Update => "update",
+            Self::Quarantine(_) => "quarantine",
+        }
+    }
+}
+
+impl fmt::Debug for Inbox<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("own", &self.own)
+            .field("heads", &self.heads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inbox<'_> {
+    /// The last segment accepted of a device, or where its chain begins.
+    fn expected(&self, device: DeviceId) -> Option<Expected> {
+        let (last, previous) = match self.heads.get(&device) {
+            Some((number, digest)) => (*number, *digest),
+            None => (SegmentNumber(0), self.roster.member(device)?.added),
+        };
+        Some(Expected { number: last.next()?, previous })
+    }
+
+    /// Judges one envelope; a segment that opens becomes its device's head.
+    pub fn receive(&mut self, bytes: Vec<u8>) -> Verdict {
+        let envelope = match Envelope::parse(bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => return Verdict::Refused(RefuseReason::Structure(error)),
+        };
+        let header = envelope.header();
+        let (device, number) = (header.device, header.number);
+        if device == self.own {
+            return Verdict::Duplicate;
+        }
+        let digest = envelope.digest();
+        if self.heads.get(&device) == Some(&(number, digest)) {
+            return Verdict::Duplicate;
+        }
+        // An unknown device is still judged, to tell a roster that lags from another vault.
+        let first = Expected { number: SegmentNumber(1), previous: Digest([0; 32]) };
+        let expected = self.expected(device).unwrap_or(first);
+        let find = |key_id| {
+            let vault = self.roster.vault();
+            self.epoch_keys.iter().find(|key| key.derive_key_id(vault) == key_id)
+        };
+        match open_segment(&envelope, self.roster, expected, find) {
+            Ok(body) => {
+                self.heads.insert(device, (number, digest));
+                Verdict::Opened { device, body }
+            }
+            // Old numbers come again whenever a list is read again; only the head can show a fork.
+            Err(OpenError::Number { expected, found }) if found.next() < Some(expected) => {
+                Verdict::Duplicate
+            }
+            Err(error @ (OpenError::Type | OpenError::Vault | OpenError::Signature)) => {
+                Verdict::Refused(RefuseReason::Foreign(error))
+            }
+            Err(OpenError::UnknownDevice) if envelope.header().roster <= self.roster.last() => {
+                Verdict::Refused(RefuseReason::Foreign(OpenError::UnknownDevice))
+            }
+            Err(error) => {
+                let reason = hold_reason(error);
+                Verdict::Held { device, number, digest, reason, bytes: envelope.into_bytes() }
+            }
+        }
+    }
+}
+
+fn hold_reason(error: OpenError) -> HoldReason {
+    match (error, error.action()) {
+        (OpenError::Number { expected, found }, _) if found < expected => {
+            HoldReason::Quarantine(error)
+        }
+        (_, OpenAction::FillGap) => HoldReason::Gap,
+        (_, OpenAction::UpdateRoster) => HoldReason::Roster,
+        (_, OpenAction::UpdateApp) => HoldReason::Update,
+        (_, _) => HoldReason::Quarantine(error),
+    }
+}

@@ -1,0 +1,214 @@
+//! The store in memory: for tests and for trying things out; gone with the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use selkie_wire::ids::RosterNumber;
+use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, ROSTER_PAGE_BYTES_MAX};
+use selkie_wire::relay::{Head, PushOutcome};
+use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
+
+use super::{
+    Judged, Message, MessageOutcome, PullPlan, Pulled, PushPlan, Pushed, Reply, Room,
+    RosterOutcome, RosterPage, RosterPlan, Seen, Store, StoreError, judge,
+};
+
+/// All vaults, in maps.
+pub(crate) struct MemoryStore {
+    epoch: RelayEpoch,
+    room: Room,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    vaults: BTreeMap<VaultId, Vault>,
+    messages: BTreeMap<(MailboxId, u8), (Vec<u8>, u64)>,
+}
+
+#[derive(Default)]
+struct Vault {
+    roster: Vec<Vec<u8>>,
+    used_bytes: u64,
+    segments: Vec<Segment>,
+    /// Digests of each device's segments, from number 1.
+    chains: BTreeMap<DeviceId, Vec<Digest>>,
+}
+
+struct Segment {
+    device: DeviceId,
+    bytes: Vec<u8>,
+}
+
+impl MemoryStore {
+    /// An empty store with a name of its own.
+    pub(crate) fn new(epoch: RelayEpoch, room: Room) -> Self {
+        Self { epoch, room, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing below panics between two changes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The vault, if its roster still ends where the member was judged.
+    fn judged(&mut self, member: Seen) -> Option<&mut Vault> {
+        self.vaults.get_mut(&member.vault).filter(|vault| vault.last() == Some(member.roster))
+    }
+}
+
+impl Vault {
+    fn last(&self) -> Option<RosterNumber> {
+        self.roster.len().checked_sub(1).map(|last| RosterNumber(last as u64))
+    }
+
+    fn head(&self, device: DeviceId) -> Head {
+        let chain = self.chains.get(&device).map(Vec::as_slice).unwrap_or_default();
+        Head { number: SegmentNumber(chain.len() as u64), digest: chain.last().copied() }
+    }
+
+    fn digest(&self, device: DeviceId, number: SegmentNumber) -> Option<Digest> {
+        let index = usize::try_from(number.0.checked_sub(1)?).ok()?;
+        self.chains.get(&device)?.get(index).copied()
+    }
+
+    fn push(&mut self, plan: &PushPlan, vault_bytes_max: u64) -> Pushed {
+        let device = plan.member.device;
+        let mut outcomes = Vec::with_capacity(plan.offers.len());
+        for offer in plan.offers.iter() {
+            let Some(offer) = offer else {
+                outcomes.push(PushOutcome::Refused);
+                continue;
+            };
+            let room_bytes = vault_bytes_max.saturating_sub(self.used_bytes);
+            let stored = self.digest(device, offer.number);
+            let outcome = judge(&self.head(device), plan.added, offer, stored, room_bytes);
+            if outcome == PushOutcome::Stored {
+                self.used_bytes += offer.bytes.len() as u64;
+                self.chains.entry(device).or_default().push(offer.digest);
+                self.segments.push(Segment { device, bytes: offer.bytes.clone() });
+            }
+            outcomes.push(outcome);
+        }
+        Pushed { outcomes, head: self.head(device) }
+    }
+
+    fn pull(&self, plan: &PullPlan, epoch: RelayEpoch) -> Pulled {
+        let device = plan.member.device;
+        let end = self.segments.len() as u64;
+        let known = plan.epoch == Some(epoch) && plan.cursor.0 <= end;
+        let start = if known { plan.cursor.0 } else { 0 };
+        let mut page = Pulled {
+            envelopes: Vec::new(),
+            cursor: Cursor(end),
+            more: false,
+            head: self.head(device),
+        };
+        let (mut bytes, mut last) = (0, start);
+        for (cursor, segment) in (1u64..).zip(&self.segments) {
+            if cursor <= start || segment.device == device {
+                continue;
+            }
+            let full = bytes + segment.bytes.len() > PAGE_BYTES_MAX
+                || page.envelopes.len() == PAGE_SEGMENTS_MAX;
+            if full && !page.envelopes.is_empty() {
+                (page.cursor, page.more) = (Cursor(last), true);
+                break;
+            }
+            bytes += segment.bytes.len();
+            last = cursor;
+            page.envelopes.push(segment.bytes.clone());
+        }
+        page
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> Reply<'a, T> {
+    Box::pin(std::future::ready(Ok::<_, StoreError>(value)))
+}
+
+impl Store for MemoryStore {
+    fn epoch(&self) -> RelayEpoch {
+        self.epoch
+    }
+
+    fn roster(&self, vault: VaultId, from: RosterNumber) -> Reply<'_, Option<RosterPage>> {
+        let state = self.state();
+        let Some(vault) = state.vaults.get(&vault) else { return ready(None) };
+        let mut bytes = 0;
+        let from = usize::try_from(from.0).unwrap_or(usize::MAX);
+        let entries = vault.roster.iter().skip(from).take_while(|entry| {
+            let first = bytes == 0;
+            bytes += entry.len();
+            first || bytes <= ROSTER_PAGE_BYTES_MAX
+        });
+        let entries = entries.cloned().collect();
+        ready(vault.last().map(|last| RosterPage { entries, last }))
+    }
+
+    fn extend_roster(&self, plan: RosterPlan) -> Reply<'_, RosterOutcome> {
+        let mut state = self.state();
+        let known = state.vaults.get(&plan.vault);
+        if known.and_then(Vault::last) != plan.after {
+            return ready(RosterOutcome::Moved);
+        }
+        if known.is_none() && state.vaults.len() as u64 >= self.room.vaults_max {
+            return ready(RosterOutcome::VaultsFull);
+        }
+        let used_bytes = known.map_or(0, |vault| vault.used_bytes)
+            + plan.entries.iter().map(|entry| entry.len() as u64).sum::<u64>();
+        if used_bytes > self.room.vault_bytes_max {
+            return ready(RosterOutcome::Quota);
+        }
+        let vault = state.vaults.entry(plan.vault).or_default();
+        vault.used_bytes = used_bytes;
+        vault.roster.extend(plan.entries);
+        ready(RosterOutcome::Stored)
+    }
+
+    fn push(&self, plan: PushPlan) -> Reply<'_, Judged<Pushed>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.push(&plan, self.room.vault_bytes_max)))
+    }
+
+    fn pull(&self, plan: PullPlan) -> Reply<'_, Judged<Pulled>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.pull(&plan, self.epoch)))
+    }
+
+    fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {
+        let mut state = self.state();
+        state.messages.retain(|_, (_, expires_ms)| *expires_ms > message.now_ms);
+        let place = (message.mailbox, message.slot);
+        if let Some((bytes, _)) = state.messages.get(&place) {
+            let same = *bytes == message.bytes;
+            return ready(if same { MessageOutcome::Duplicate } else { MessageOutcome::Taken });
+        }
+        if state.messages.len() as u64 >= self.room.mailbox_messages_max {
+            return ready(MessageOutcome::Full);
+        }
+        state.messages.insert(place, (message.bytes, message.expires_ms));
+        ready(MessageOutcome::Stored)
+    }
+
+    fn message(&self, mailbox: MailboxId, slot: u8, now_ms: u64) -> Reply<'_, Option<Vec<u8>>> {
+        let state = self.state();
+        let live = state.messages.get(&(mailbox, slot)).filter(|(_, expires)| *expires > now_ms);
+        ready(live.map(|(bytes, _)| bytes.clone()))
+    }
+
+    fn remove_mailbox(&self, mailbox: MailboxId) -> Reply<'_, ()> {
+        self.state().messages.retain(|(known, _), _| *known != mailbox);
+        ready(())
+    }
+
+    fn healthy(&self) -> bool {
+        true
+    }
+
+    fn close(&self) {}
+}

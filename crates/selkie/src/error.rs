@@ -1,0 +1,223 @@
+//! The one error of the public edge: a short, stable list of kinds, and words that say what to do.
+
+use std::fmt;
+
+use selkie_core::change::ChangeError;
+use selkie_core::keys::roster::AuthorError;
+use selkie_core::keys::{
+    DeviceSecretsError, PairingCodeError, PairingError, PassphraseError, RecoveryCodeError,
+    SlotError,
+};
+use selkie_core::merge::{PackedError, PolicyError, ResolveError};
+use selkie_core::ports::RandomError;
+use selkie_core::record::{DocumentError, KeyError};
+use selkie_core::seal::SealError;
+use selkie_core::sync::EngineError;
+use selkie_wire::RosterError;
+
+/// Whose fault an error is, and so what an app can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such record or store.
+    NotFound,
+    /// There is a store already.
+    AlreadyExists,
+    /// A document, name, filter or code cannot be accepted: mend it and call again.
+    InvalidInput,
+    /// The passphrase, words or key are not the ones: ask again. Nothing has changed.
+    WrongKey,
+    /// The files are damaged, are no store, or cannot be read or written.
+    Storage,
+    /// The disk is full; nothing of the operation was kept.
+    DiskFull,
+    /// Another process holds the store: try again.
+    Busy,
+    /// Written by a newer version: update the app.
+    TooNew,
+    /// The relay cannot be reached: try again later, the store works on.
+    Network,
+    /// The relay answered what a relay should not.
+    Relay,
+    /// What was answered has changed meanwhile: look again.
+    Stale,
+    /// Pairing was refused, mistyped or too late.
+    Pairing,
+    /// This store and the relay disagree about this device's own history.
+    Fork,
+    /// The system gave no randomness, or Selkie has a fault.
+    Internal,
+}
+
+/// Why an operation failed. Holds no key, no passphrase and nothing of a record.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The kind as a stable word, for scripts.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::AlreadyExists => "already_exists",
+            ErrorKind::InvalidInput => "invalid_input",
+            ErrorKind::WrongKey => "wrong_key",
+            ErrorKind::Storage => "storage",
+            ErrorKind::DiskFull => "disk_full",
+            ErrorKind::Busy => "busy",
+            ErrorKind::TooNew => "too_new",
+            ErrorKind::Network => "network",
+            ErrorKind::Relay => "relay",
+            ErrorKind::Stale => "stale",
+            ErrorKind::Pairing => "pairing",
+            ErrorKind::Fork => "fork",
+            ErrorKind::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Errors of the core that always mean the same kind.
+macro_rules! from {
+    ($($error:ty => $kind:ident),* $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::new(ErrorKind::$kind, error.to_string())
+            }
+        })*
+    };
+}
+
+from! {
+    DocumentError => InvalidInput,
+    KeyError => InvalidInput,
+    PolicyError => InvalidInput,
+    PassphraseError => InvalidInput,
+    RecoveryCodeError => InvalidInput,
+    PairingCodeError => Pairing,
+    PackedError => Storage,
+    DeviceSecretsError => Storage,
+    RandomError => Internal,
+    SealError => Internal,
+    AuthorError => Internal,
+}
+
+impl From<ChangeError> for Error {
+    fn from(error: ChangeError) -> Self {
+        let kind = match error {
+            ChangeError::TooLong => ErrorKind::InvalidInput,
+            _ => ErrorKind::Storage,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ResolveError> for Error {
+    fn from(error: ResolveError) -> Self {
+        let kind = match error {
+            ResolveError::Stale => ErrorKind::Stale,
+            _ => ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<SlotError> for Error {
+    fn from(error: SlotError) -> Self {
+        let kind = match error {
+            SlotError::WrongKey | SlotError::NoSlot | SlotError::NoAdminKey => ErrorKind::WrongKey,
+            SlotError::TooNew => ErrorKind::TooNew,
+            SlotError::Random(_) => ErrorKind::Internal,
+            _ => ErrorKind::Storage,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<PairingError> for Error {
+    fn from(error: PairingError) -> Self {
+        let kind = match error {
+            PairingError::Random(_) => ErrorKind::Internal,
+            _ => ErrorKind::Pairing,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        let kind = match error {
+            EngineError::Fork => ErrorKind::Fork,
+            _ => ErrorKind::Relay,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<RosterError> for Error {
+    fn from(error: RosterError) -> Self {
+        Self::new(ErrorKind::Relay, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                ErrorKind::DiskFull
+            }
+            _ => ErrorKind::Storage,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let (kind, message) = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => {
+                (ErrorKind::DiskFull, "the disk is full; nothing of this was kept, free some space")
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                (ErrorKind::Busy, "another process is writing to the store; try again")
+            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
+                ErrorKind::Storage,
+                "the store file is damaged; restore it from a backup or sync it anew",
+            ),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                (ErrorKind::Storage, "the store file cannot be opened for writing")
+            }
+            Some(ErrorCode::SystemIoFailure) => (
+                ErrorKind::Storage,
+                "the disk reported an error while reading or writing the store",
+            ),
+            _ => (ErrorKind::Storage, "the store cannot be read"),
+        };
+        // SQLite's own text can quote SQL, never a value, yet only the code is worth keeping.
+        let code = error.sqlite_error().map(|error| format!(" (SQLite {})", error.extended_code));
+        Self::new(kind, format!("{message}{}", code.unwrap_or_default()))
+    }
+}

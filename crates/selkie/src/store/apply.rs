@@ -1,0 +1,383 @@
+//! Segments of other devices: opened, merged and stored, one page in one transaction.
+//!
+//! Killed at any point, the page was applied with its cursor or not at all; applied again, every
+//! change of it is a no-op.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use selkie_core::change::{Change, ChangeNumber, Dot};
+use selkie_core::clock::Stamp;
+use selkie_core::merge::{Context, DeadOnArrival, POLICY_COLLECTION, Replica};
+use selkie_core::record::{Path, RecordKey};
+use selkie_core::seal::{Heads, SegmentBody};
+use selkie_core::sync::{HoldReason, Inbox, Position, Verdict};
+use selkie_wire::{DeviceId, Digest, SegmentNumber, VersionVector};
+
+use super::database::Database;
+use super::identity::{Identity, damaged, from_sql, segment_number, to_sql};
+use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
+use crate::Error;
+use crate::watch::{Event, EventKind};
+
+/// Segments kept sealed at most; beyond them the oldest gaps are refilled from the relay later.
+const HELD_SEGMENTS_MAX: i64 = 10_000;
+
+/// A position in a relay's list, and the relay it belongs to.
+pub(crate) struct TrackedPosition<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) position: Position,
+}
+
+/// What a page did.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Segments opened and merged.
+    pub(crate) segments: u64,
+    /// Changes that were new.
+    pub(crate) changes: u64,
+    /// Segments kept sealed.
+    pub(crate) held: u64,
+    /// Envelopes that are not this vault's, or not intact.
+    pub(crate) refused: u64,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Database {
+    /// Applies envelopes, then whatever was held and can be opened now.
+    pub(crate) fn apply_page(
+        &mut self,
+        identity: &Identity,
+        at: Option<&TrackedPosition<'_>>,
+        envelopes: Vec<Vec<u8>>,
+        now_ms: u64,
+    ) -> Result<Applied, Error> {
+        let heads = self.heads()?;
+        let Self { connection, cache } = self;
+        let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut inbox = Inbox {
+            roster: &identity.roster,
+            own: identity.device_id(),
+            epoch_keys: &identity.epoch_keys,
+            heads,
+        };
+        let mut applied = Applied::default();
+        let work = || {
+            let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
+            store_heads(&sql, &inbox.heads)?;
+            merge_bodies(&mut Rows::new(&sql, cache)?, &bodies, now_ms, &mut applied)?;
+            if let Some(at) = at {
+                super::sync_state::store_position(&sql, at)?;
+            }
+            Ok(())
+        };
+        match work().and_then(|()| sql.commit().map_err(Error::from)) {
+            Ok(()) => Ok(applied),
+            Err(error) => {
+                cache.forget();
+                Err(error)
+            }
+        }
+    }
+
+    /// The last segment accepted of each other device.
+    pub(crate) fn heads(&self) -> Result<Heads, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT device, number, digest FROM head")?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, [u8; 32]>(2)?))
+        })?;
+        rows.map(|row| {
+            let (device, number, digest) = row?;
+            Ok((DeviceId(device), (segment_number(number), Digest(digest))))
+        })
+        .collect()
+    }
+
+    /// How many segments are kept sealed.
+    pub(crate) fn held_count(&self) -> Result<u64, Error> {
+        let count: i64 =
+            self.connection.query_row("SELECT count(*) FROM held", [], |row| row.get(0))?;
+        Ok(from_sql(count))
+    }
+}
+
+/// Opens what can be opened, in order; keeps the rest.
+fn receive(
+    sql: &Connection,
+    inbox: &mut Inbox<'_>,
+    envelopes: Vec<Vec<u8>>,
+    now_ms: u64,
+    applied: &mut Applied,
+) -> Result<Vec<(DeviceId, SegmentBody)>, Error> {
+    let mut bodies = Vec::new();
+    for bytes in envelopes {
+        match inbox.receive(bytes) {
+            Verdict::Opened { device, body } => {
+                bodies.push((device, body));
+                open_held(sql, inbox, device, &mut bodies)?;
+            }
+            Verdict::Duplicate => {}
+            Verdict::Refused(_) => applied.refused += 1,
+            Verdict::Held { device, number, digest, reason, bytes } => {
+                applied.held += 1;
+                hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
+            }
+        }
+    }
+    // A roster entry that arrived meanwhile may open what was held before this page.
+    let waiting: Vec<[u8; 16]> = {
+        let mut statement = sql.prepare_cached("SELECT DISTINCT device FROM held")?;
+        statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+    };
+    for device in waiting {
+        open_held(sql, inbox, DeviceId(device), &mut bodies)?;
+    }
+    applied.segments = bodies.len() as u64;
+    Ok(bodies)
+}
+
+/// Opens the held segments of a device that follow its head now.
+fn open_held(
+    sql: &Connection,
+    inbox: &mut Inbox<'_>,
+    device: DeviceId,
+    bodies: &mut Vec<(DeviceId, SegmentBody)>,
+) -> Result<(), Error> {
+    loop {
+        let head = inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number);
+        let Some(next) = head.next() else { return Ok(()) };
+        let candidates: Vec<Vec<u8>> = {
+            let mut statement =
+                sql.prepare_cached("SELECT bytes FROM held WHERE device = ?1 AND number = ?2")?;
+            let place = params![device.as_bytes(), to_sql(next.0)];
+            statement.query_map(place, |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        let mut opened = false;
+        for bytes in candidates {
+            if let Verdict::Opened { body, .. } = inbox.receive(bytes) {
+                bodies.push((device, body));
+                opened = true;
+                break;
+            }
+        }
+        if !opened {
+            return Ok(());
+        }
+        sql.execute(
+            "DELETE FROM held WHERE device = ?1 AND number <= ?2",
+            params![device.as_bytes(), to_sql(next.0)],
+        )?;
+    }
+}
+
+fn hold(
+    sql: &Connection,
+    (device, number, digest): (DeviceId, SegmentNumber, Digest),
+    reason: HoldReason,
+    bytes: &[u8],
+    now_ms: u64,
+) -> Result<(), Error> {
+    let count: i64 = sql.query_row("SELECT count(*) FROM held", [], |row| row.get(0))?;
+    if count < HELD_SEGMENTS_MAX {
+        sql.execute(
+            "INSERT OR REPLACE INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                device.as_bytes(),
+                to_sql(number.0),
+                digest.as_bytes(),
+                reason.name(),
+                to_sql(now_ms),
+                bytes
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
+    let mut statement = sql.prepare_cached("INSERT OR REPLACE INTO head VALUES (?1, ?2, ?3)")?;
+    for (device, (number, digest)) in heads {
+        statement.execute(params![device.as_bytes(), to_sql(number.0), digest.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Merges the changes of opened segments into the records they touch.
+fn merge_bodies(
+    rows: &mut Rows<'_>,
+    bodies: &[(DeviceId, SegmentBody)],
+    now_ms: u64,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let (_, mut clock) = rows.next_change()?;
+    let mut changes = Vec::new();
+    for (device, body) in bodies {
+        clock.observe(Stamp(body.stamp), now_ms);
+        for (number, bytes) in (body.first_change..).zip(&body.changes) {
+            let dot = Dot { device: *device, number: ChangeNumber(number) };
+            // A member signed it, so a malformed change is a fault or a newer format, and refusing
+            // the page here would block every other device's: the signature names the culprit.
+            let Ok(change) = Change::from_bytes(dot, bytes) else {
+                applied.refused += 1;
+                continue;
+            };
+            changes.push(change);
+        }
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    rows.connection
+        .execute("UPDATE local SET stamp = max(stamp, ?1)", [stamp_to_sql(clock.last())])?;
+    let mut stored = load_touched(rows, &changes)?;
+    let mut stamps: BTreeMap<RecordKey, (Stamp, Stamp)> = BTreeMap::new();
+    let registers = stored
+        .iter_mut()
+        .filter_map(|(key, record)| {
+            Some((key.clone(), std::mem::take(&mut record.as_mut()?.registers)))
+        })
+        .collect();
+    let context = load_context(rows.connection)?;
+    let dead = load_dead(rows.connection, &changes)?;
+    let (context_before, dead_before) = (context.clone(), dead.clone());
+    let mut replica = Replica::from_parts(registers, context, dead);
+    for change in changes {
+        let keys: Vec<_> = change.records.iter().map(|record| record.key.clone()).collect();
+        let stamp = change.stamp;
+        if replica.apply(change) {
+            applied.changes += 1;
+            for key in keys {
+                let span = stamps.entry(key).or_insert((stamp, stamp));
+                *span = (span.0.min(stamp), span.1.max(stamp));
+            }
+        }
+    }
+    let (records, context, dead) = replica.into_parts();
+    store_context(rows.connection, &context_before, &context)?;
+    store_dead(rows.connection, &dead_before, &dead)?;
+    save_touched(rows, &stored, &stamps, records, now_ms, applied)
+}
+
+type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
+
+fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error> {
+    let keys: BTreeSet<&RecordKey> =
+        changes.iter().flat_map(|change| &change.records).map(|record| &record.key).collect();
+    keys.into_iter().map(|key| Ok((key.clone(), rows.load(key)?))).collect()
+}
+
+fn save_touched(
+    rows: &mut Rows<'_>,
+    stored: &Stored,
+    stamps: &BTreeMap<RecordKey, (Stamp, Stamp)>,
+    mut records: BTreeMap<RecordKey, selkie_core::change::Registers>,
+    now_ms: u64,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    // Policies first: they decide how the others are shown.
+    let (policies, others): (Vec<_>, Vec<_>) =
+        stamps.iter().partition(|(key, _)| key.collection() == POLICY_COLLECTION);
+    for (key, stamps) in policies.into_iter().chain(others) {
+        let registers = records.remove(key).unwrap_or_default();
+        let shown = rows.view(key, &registers)?;
+        let before = stored.get(key).and_then(Option::as_ref);
+        let was_shown = before.and_then(|before| before.document.as_ref());
+        if was_shown != shown.document.as_ref() {
+            let kind = if shown.document.is_some() { EventKind::Put } else { EventKind::Deleted };
+            applied.events.push(Event::new(key, kind, true));
+        }
+        let changed = Changed { key, stored: before, registers: &registers, stamps: *stamps };
+        rows.save(&changed, &shown, now_ms)?;
+    }
+    for key in stamps.keys().filter(|key| key.collection() == POLICY_COLLECTION) {
+        rows.show_anew(key.id(), now_ms)?;
+    }
+    Ok(())
+}
+
+/// What has been applied: the other devices' changes as stored, and all of this device's own.
+fn load_context(sql: &Connection) -> Result<Context, Error> {
+    let dots = |query: &str| -> Result<Vec<(DeviceId, u64)>, Error> {
+        let mut statement = sql.prepare_cached(query)?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?)))?;
+        rows.map(|row| row.map(|(device, number)| (DeviceId(device), from_sql(number))))
+            .collect::<Result<_, _>>()
+            .map_err(Error::from)
+    };
+    let contiguous: VersionVector = dots("SELECT device, number FROM seen")?.into_iter().collect();
+    let cloud = dots("SELECT device, number FROM seen_beyond_gap")?;
+    let cloud =
+        cloud.into_iter().map(|(device, number)| Dot { device, number: ChangeNumber(number) });
+    Ok(Context::from_parts(contiguous, cloud))
+}
+
+fn store_context(sql: &Connection, before: &Context, after: &Context) -> Result<(), Error> {
+    let mut seen = sql.prepare_cached("INSERT OR REPLACE INTO seen VALUES (?1, ?2)")?;
+    for (device, number) in after.version_vector().iter() {
+        if before.version_vector().get(device) != number {
+            seen.execute(params![device.as_bytes(), to_sql(number)])?;
+        }
+    }
+    let (old, new): (BTreeSet<Dot>, BTreeSet<Dot>) =
+        (before.cloud().collect(), after.cloud().collect());
+    let mut remove =
+        sql.prepare_cached("DELETE FROM seen_beyond_gap WHERE device = ?1 AND number = ?2")?;
+    for dot in old.difference(&new) {
+        remove.execute(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
+    }
+    let mut insert = sql.prepare_cached("INSERT INTO seen_beyond_gap VALUES (?1, ?2)")?;
+    for dot in new.difference(&old) {
+        insert.execute(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
+    }
+    Ok(())
+}
+
+/// The values dead on arrival that these changes would bring.
+fn load_dead(sql: &Connection, changes: &[Change]) -> Result<DeadOnArrival, Error> {
+    let mut dead = DeadOnArrival::default();
+    let any: bool =
+        sql.query_row("SELECT EXISTS (SELECT 1 FROM dead_on_arrival)", [], |row| row.get(0))?;
+    if !any {
+        return Ok(dead);
+    }
+    let mut statement = sql.prepare_cached(
+        "SELECT collection, id, path FROM dead_on_arrival WHERE device = ?1 AND number = ?2",
+    )?;
+    for Change { dot, .. } in changes {
+        let mut rows = statement.query(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
+        while let Some(row) = rows.next()? {
+            let (collection, id): (String, String) = (row.get(0)?, row.get(1)?);
+            let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
+            let path = Path::from_bytes(&row.get::<_, Vec<u8>>(2)?).ok_or_else(damaged)?;
+            dead.insert(*dot, key, path);
+        }
+    }
+    Ok(dead)
+}
+
+fn store_dead(
+    sql: &Connection,
+    before: &DeadOnArrival,
+    after: &DeadOnArrival,
+) -> Result<(), Error> {
+    let gone: BTreeSet<Dot> = before.iter().map(|(dot, ..)| dot).collect();
+    let mut remove =
+        sql.prepare_cached("DELETE FROM dead_on_arrival WHERE device = ?1 AND number = ?2")?;
+    for dot in gone {
+        remove.execute(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
+    }
+    let mut insert =
+        sql.prepare_cached("INSERT OR IGNORE INTO dead_on_arrival VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for (dot, key, path) in after.iter() {
+        insert.execute(params![
+            dot.device.as_bytes(),
+            to_sql(dot.number.0),
+            key.collection(),
+            key.id(),
+            path.as_bytes()
+        ])?;
+    }
+    Ok(())
+}

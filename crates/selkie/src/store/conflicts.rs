@@ -1,0 +1,134 @@
+//! Open conflicts, and the policies that make them.
+
+use rusqlite::params;
+use selkie_core::merge::{
+    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, resolve, view,
+};
+use selkie_core::record::RecordKey;
+use selkie_wire::DeviceId;
+
+use super::database::Database;
+use super::identity::{damaged, from_sql};
+use super::rows::Rows;
+use crate::status::OpenConflict;
+use crate::watch::Event;
+use crate::{Error, ErrorKind, Record};
+
+impl Database {
+    /// All open conflicts, oldest first.
+    pub(crate) fn conflicts(
+        &mut self,
+        collection: Option<&str>,
+    ) -> Result<Vec<OpenConflict>, Error> {
+        let Self { connection, cache } = self;
+        let mut rows = Rows::new(connection, cache)?;
+        let places: Vec<(String, String, Vec<u8>, i64)> = {
+            let mut statement = connection.prepare_cached(
+                "SELECT c.name, r.id, f.path, f.since FROM conflict f
+                 JOIN record r ON r.num = f.record JOIN collection c ON c.num = r.collection
+                 WHERE ?1 IS NULL OR c.name = ?1 ORDER BY f.since, c.name, r.id, f.path",
+            )?;
+            let places = statement.query_map([collection], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+            places.collect::<Result<_, _>>()?
+        };
+        let mut conflicts = Vec::with_capacity(places.len());
+        for (collection, id, path, since) in places {
+            let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
+            let stored = rows.load(&key)?.ok_or_else(damaged)?;
+            let shown = view(&stored.registers, &rows.policy(key.collection())?);
+            let open =
+                shown.conflicts.into_iter().find(|conflict| conflict.path.as_bytes() == path);
+            let Some(conflict) = open else { continue };
+            conflicts.push(OpenConflict {
+                collection: key.collection().to_owned(),
+                id: key.id().to_owned(),
+                token: conflict.token().to_string(),
+                conflict,
+                since_ms: from_sql(since),
+            });
+        }
+        Ok(conflicts)
+    }
+
+    pub(crate) fn conflict_count(&self) -> Result<u64, Error> {
+        let count: i64 =
+            self.connection.query_row("SELECT count(*) FROM conflict", [], |row| row.get(0))?;
+        Ok(from_sql(count))
+    }
+
+    /// Writes a person's answer.
+    pub(crate) fn resolve(
+        &mut self,
+        device: DeviceId,
+        key: &RecordKey,
+        token: &str,
+        resolution: Resolution,
+        now_ms: u64,
+    ) -> Result<Vec<Event>, Error> {
+        let token: ConflictToken = token.parse()?;
+        let ((), events) = self.write(device, now_ms, |transaction| {
+            transaction.resolve(key, |stored, shown| {
+                let open = shown.conflicts.iter().find(|conflict| conflict.path == *token.path());
+                let stale = || Error::from(selkie_core::merge::ResolveError::Stale);
+                Ok(resolve(&stored.registers, open.ok_or_else(stale)?, &token, resolution)?)
+            })
+        })?;
+        Ok(events)
+    }
+
+    pub(crate) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
+        let Self { connection, cache } = self;
+        Rows::new(connection, cache)?.policy(collection)
+    }
+
+    /// Stores a policy as the next version, for every device.
+    pub(crate) fn set_policy(
+        &mut self,
+        device: DeviceId,
+        collection: &str,
+        mut policy: CollectionPolicy,
+        now_ms: u64,
+    ) -> Result<Vec<Event>, Error> {
+        policy.version = self.policy(collection)?.version.saturating_add(1);
+        let document = policy.to_document().into_value();
+        let (_, events) = self.write(device, now_ms, |transaction| {
+            transaction.system_collection(POLICY_COLLECTION).put(collection, &document)
+        })?;
+        Ok(events)
+    }
+
+    /// The record under an id.
+    pub(crate) fn read_record(
+        &mut self,
+        collection: &str,
+        id: &str,
+    ) -> Result<Option<Record>, Error> {
+        let Self { connection, cache } = self;
+        let Some(num) = Rows::new(connection, cache)?.collection_num(collection)? else {
+            return Ok(None);
+        };
+        let mut statement = connection.prepare_cached(
+            "SELECT id, body, created_at, updated_at, CASE WHEN siblings <> 0
+             THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END
+             FROM record WHERE collection = ?1 AND id = ?2 AND body IS NOT NULL",
+        )?;
+        let mut rows = statement.query(params![num, id])?;
+        rows.next()?.map(record_of).transpose()
+    }
+}
+
+/// A record from the columns id, body, created_at, updated_at, conflicts.
+pub(super) fn record_of(row: &rusqlite::Row<'_>) -> Result<Record, Error> {
+    let body = row.get_ref(1)?;
+    let body = body.as_str().map_err(|_| damaged())?;
+    Ok(Record {
+        id: row.get(0)?,
+        document: serde_json::from_str(body)
+            .map_err(|_| Error::new(ErrorKind::Storage, "a record's document cannot be read"))?,
+        created_at_ms: from_sql(row.get(2)?),
+        updated_at_ms: from_sql(row.get(3)?),
+        conflicts: row.get(4)?,
+    })
+}

@@ -1,0 +1,110 @@
+//! Opening SQLCipher so that nothing is ever written in the clear.
+//!
+//! The one file that knows the engine. The order of steps matters: a key comes before any access,
+//! and is proved before anything is believed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+use selkie_core::keys::DatabaseKey;
+use zeroize::Zeroizing;
+
+use super::schema;
+use crate::{Error, ErrorKind};
+
+/// How long a write waits for another process before it says [`ErrorKind::Busy`].
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Page cache in KiB: a working set in memory reads as fast as an unencrypted one.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Prepared statements kept; more than the store has.
+const STATEMENTS_MAX: usize = 64;
+
+/// An open, keyed, checked database, and what is remembered of it between transactions.
+pub(crate) struct Database {
+    pub(super) connection: Connection,
+    pub(super) cache: super::rows::Cache,
+}
+
+impl Database {
+    /// Creates the database file; it must not exist.
+    pub(crate) fn create(path: &Path, key: &DatabaseKey) -> Result<Self, Error> {
+        let connection = open_keyed(path, key, OpenFlags::SQLITE_OPEN_CREATE)?;
+        configure(&connection)?;
+        schema::create(&connection)?;
+        Ok(Self { connection, cache: super::rows::Cache::default() })
+    }
+
+    /// Opens an existing database file.
+    pub(crate) fn open(path: &Path, key: &DatabaseKey) -> Result<Self, Error> {
+        let connection = open_keyed(path, key, OpenFlags::empty())?;
+        schema::check(&connection)?;
+        configure(&connection)?;
+        Ok(Self { connection, cache: super::rows::Cache::default() })
+    }
+
+    /// Writes the log back into the file and closes; the file is then complete by itself.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()))?;
+        self.connection.close().map_err(|(_, error)| error.into())
+    }
+}
+
+fn open_keyed(path: &Path, key: &DatabaseKey, create: OpenFlags) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // ATTACH could create a second, unencrypted database.
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    // SQLCipher logs to standard error unless told not to.
+    connection.pragma_update(None, "cipher_log_level", "NONE")?;
+    connection.key(None::<&str>, raw_key_text(key)?.as_bytes(), false)?;
+    let status: String = connection
+        .pragma_query_value(None, "cipher_status", |row| row.get(0))
+        .map_err(|_| not_encrypted())?;
+    if status != "1" {
+        return Err(not_encrypted());
+    }
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn not_encrypted() -> Error {
+    Error::new(ErrorKind::Internal, "this build cannot encrypt; nothing was written")
+}
+
+/// `x'<64 hexadecimal digits>'`: any other text would silently be taken for a passphrase, and an
+/// empty one would create a plaintext file, so the form is checked here.
+fn raw_key_text(key: &DatabaseKey) -> Result<Zeroizing<String>, Error> {
+    use std::fmt::Write;
+    const LEN: usize = 2 + 64 + 1;
+    let mut text = Zeroizing::new(String::with_capacity(LEN));
+    text.push_str("x'");
+    for byte in key.expose() {
+        // Writing into a String cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text.push('\'');
+    if text.len() == LEN { Ok(text) } else { Err(not_encrypted()) }
+}
+
+fn configure(connection: &Connection) -> Result<(), Error> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(Error::new(
+            ErrorKind::Storage,
+            "the file system does not allow a write-ahead log",
+        ));
+    }
+    // NORMAL would lose the last writes when the power fails; an acknowledged write is kept.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! One digest of all records: equal on two devices that hold the same state.
+
+use selkie_core::merge::pack;
+use selkie_core::record::{Document, RecordKey};
+use selkie_wire::Digest;
+
+use super::database::Database;
+use super::identity::damaged;
+use super::rows::Rows;
+use crate::Error;
+
+/// `selkie/1/state\0`, then for each record the digest of its names, document and registers.
+const LABEL: &[u8] = b"selkie/1/state\0";
+
+impl Database {
+    pub(crate) fn digest(&mut self) -> Result<Digest, Error> {
+        let Self { connection, cache } = self;
+        let names: Vec<(String, String)> = {
+            let mut statement = connection.prepare(
+                "SELECT c.name, r.id FROM record r JOIN collection c ON c.num = r.collection
+                 ORDER BY c.name, r.id",
+            )?;
+            let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            names.collect::<Result<_, _>>()?
+        };
+        let mut rows = Rows::new(connection, cache)?;
+        let mut chain = Digest::labelled(LABEL, &[]);
+        for (collection, id) in names {
+            let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
+            let stored = rows.load(&key)?.ok_or_else(damaged)?;
+            let document = stored.document.as_ref().map(Document::to_json).unwrap_or_default();
+            let state = pack(&stored.registers, stored.document.as_ref());
+            let record = [
+                Digest::of(key.collection().as_bytes()),
+                Digest::of(key.id().as_bytes()),
+                Digest::of(document.as_bytes()),
+                Digest::of(&state),
+            ];
+            let parts: Vec<&[u8]> = record.iter().map(|digest| &digest.as_bytes()[..]).collect();
+            chain = Digest::labelled(chain.as_bytes(), &parts);
+        }
+        Ok(chain)
+    }
+}

@@ -1,0 +1,261 @@
+//! Records as rows: the document as JSON text, and who wrote what of it packed beside it.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use selkie_core::change::{ChangeNumber, Registers};
+use selkie_core::clock::{Clock, Stamp};
+use selkie_core::merge::{CollectionPolicy, POLICY_COLLECTION, View, pack, unpack, view};
+use selkie_core::record::{Document, RecordKey};
+
+use super::identity::{damaged, from_sql, to_sql};
+use crate::Error;
+
+/// What is remembered of the database between transactions; forgotten when another process writes.
+#[derive(Default)]
+pub(crate) struct Cache {
+    data_version: i64,
+    collections: HashMap<String, i64>,
+    policies: HashMap<String, CollectionPolicy>,
+}
+
+impl Cache {
+    pub(super) fn forget(&mut self) {
+        self.collections.clear();
+        self.policies.clear();
+    }
+
+    pub(super) fn forget_policies(&mut self) {
+        self.policies.clear();
+    }
+}
+
+/// The rows of one transaction (or of a moment, for reads).
+pub(super) struct Rows<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) cache: &'c mut Cache,
+}
+
+/// A record as it stands in the store.
+pub(crate) struct StoredRecord {
+    num: i64,
+    pub(crate) registers: Registers,
+    pub(crate) document: Option<Document>,
+    pub(crate) created_at_ms: u64,
+    pub(crate) updated_at_ms: u64,
+    pub(crate) siblings: bool,
+}
+
+/// A record to be written back.
+pub(super) struct Changed<'a> {
+    pub(super) key: &'a RecordKey,
+    pub(super) stored: Option<&'a StoredRecord>,
+    pub(super) registers: &'a Registers,
+    /// The oldest and newest stamp of what was applied to it now.
+    pub(super) stamps: (Stamp, Stamp),
+}
+
+impl<'c> Rows<'c> {
+    pub(super) fn new(connection: &'c Connection, cache: &'c mut Cache) -> Result<Self, Error> {
+        let mut statement = connection.prepare_cached("PRAGMA data_version")?;
+        let version: i64 = statement.query_row([], |row| row.get(0))?;
+        if version != cache.data_version {
+            cache.forget();
+            cache.data_version = version;
+        }
+        Ok(Self { connection, cache })
+    }
+
+    /// The next change number, and the clock, of this device.
+    pub(super) fn next_change(&self) -> Result<(ChangeNumber, Clock), Error> {
+        let mut local =
+            self.connection.prepare_cached("SELECT changes_sealed, stamp FROM local")?;
+        let (sealed, stamp): (i64, i64) =
+            local.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut log = self
+            .connection
+            .prepare_cached("SELECT number, stamp FROM log ORDER BY number DESC LIMIT 1")?;
+        let logged = log.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (number, logged_stamp): (i64, i64) = logged.unwrap_or((sealed, stamp));
+        let next = from_sql(number).checked_add(1).ok_or_else(damaged)?;
+        Ok((ChangeNumber(next), Clock::new(stamp_of(stamp).max(stamp_of(logged_stamp)))))
+    }
+
+    pub(super) fn collection_num(&mut self, name: &str) -> Result<Option<i64>, Error> {
+        if let Some(num) = self.cache.collections.get(name) {
+            return Ok(Some(*num));
+        }
+        let mut statement =
+            self.connection.prepare_cached("SELECT num FROM collection WHERE name = ?1")?;
+        let num = statement.query_row([name], |row| row.get(0)).optional()?;
+        if let Some(num) = num {
+            self.cache.collections.insert(name.to_owned(), num);
+        }
+        Ok(num)
+    }
+
+    fn collection_num_or_new(&mut self, name: &str) -> Result<i64, Error> {
+        if let Some(num) = self.collection_num(name)? {
+            return Ok(num);
+        }
+        self.connection.execute("INSERT INTO collection (name) VALUES (?1)", [name])?;
+        self.collection_num(name)?.ok_or_else(damaged)
+    }
+
+    pub(super) fn load(&mut self, key: &RecordKey) -> Result<Option<StoredRecord>, Error> {
+        let Some(collection) = self.collection_num(key.collection())? else { return Ok(None) };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT num, body, state, created_at, updated_at, siblings FROM record
+             WHERE collection = ?1 AND id = ?2",
+        )?;
+        let mut rows = statement.query(params![collection, key.id()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let document = match row.get_ref(1)?.as_str_or_null().map_err(|_| damaged())? {
+            Some(body) => Some(Document::from_stored_json(body).map_err(|_| damaged())?),
+            None => None,
+        };
+        let state = row.get_ref(2)?.as_blob().map_err(|_| damaged())?;
+        Ok(Some(StoredRecord {
+            num: row.get(0)?,
+            registers: unpack(state, document.as_ref())?,
+            document,
+            created_at_ms: from_sql(row.get(3)?),
+            updated_at_ms: from_sql(row.get(4)?),
+            siblings: row.get(5)?,
+        }))
+    }
+
+    pub(super) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
+        if collection == POLICY_COLLECTION {
+            return Ok(CollectionPolicy::of_policies());
+        }
+        if let Some(policy) = self.cache.policies.get(collection) {
+            return Ok(policy.clone());
+        }
+        let policy = match RecordKey::new(POLICY_COLLECTION, collection) {
+            Ok(key) => self.load(&key)?.and_then(|stored| stored.document),
+            Err(_) => None,
+        };
+        let policy = policy.as_ref().map(CollectionPolicy::from_document).unwrap_or_default();
+        self.cache.policies.insert(collection.to_owned(), policy.clone());
+        Ok(policy)
+    }
+
+    pub(super) fn view(&mut self, key: &RecordKey, registers: &Registers) -> Result<View, Error> {
+        Ok(view(registers, &self.policy(key.collection())?))
+    }
+
+    /// Writes a record back as `shown`, and keeps the list of open conflicts in step.
+    pub(super) fn save(
+        &mut self,
+        changed: &Changed<'_>,
+        shown: &View,
+        now_ms: u64,
+    ) -> Result<(), Error> {
+        let Changed { key, stored, registers, stamps: (first, last) } = *changed;
+        let body = shown.document.as_ref().map(Document::to_json);
+        let state = pack(registers, shown.document.as_ref());
+        let siblings = registers.has_siblings();
+        let (created, updated) = (first.unix_ms(), last.unix_ms());
+        let num = match stored {
+            Some(stored) => {
+                let created = created.min(stored.created_at_ms);
+                let updated = updated.max(stored.updated_at_ms);
+                let mut statement = self.connection.prepare_cached(
+                    "UPDATE record SET body = ?2, state = ?3, created_at = ?4, updated_at = ?5,
+                     siblings = ?6 WHERE num = ?1",
+                )?;
+                let (created, updated) = (to_sql(created), to_sql(updated));
+                statement.execute(params![stored.num, body, state, created, updated, siblings])?;
+                stored.num
+            }
+            None => {
+                let collection = self.collection_num_or_new(key.collection())?;
+                let mut statement = self.connection.prepare_cached(
+                    "INSERT INTO record (collection, id, body, state, created_at, updated_at, siblings)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?;
+                let (created, updated) = (to_sql(created), to_sql(updated));
+                statement.execute(params![
+                    collection,
+                    key.id(),
+                    body,
+                    state,
+                    created,
+                    updated,
+                    siblings
+                ])?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        if siblings || stored.is_some_and(|stored| stored.siblings) {
+            self.save_conflicts(num, shown, now_ms)?;
+        }
+        if key.collection() == POLICY_COLLECTION {
+            self.cache.forget_policies();
+        }
+        Ok(())
+    }
+
+    fn save_conflicts(&mut self, num: i64, shown: &View, now_ms: u64) -> Result<(), Error> {
+        let mut known =
+            self.connection.prepare_cached("SELECT path FROM conflict WHERE record = ?1")?;
+        let known: Vec<Vec<u8>> =
+            known.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let open: Vec<&[u8]> =
+            shown.conflicts.iter().map(|conflict| conflict.path.as_bytes()).collect();
+        for path in known.iter().filter(|path| !open.contains(&path.as_slice())) {
+            self.connection.execute(
+                "DELETE FROM conflict WHERE record = ?1 AND path = ?2",
+                params![num, path],
+            )?;
+        }
+        for path in open {
+            self.connection.execute(
+                "INSERT OR IGNORE INTO conflict VALUES (?1, ?2, ?3)",
+                params![num, path, to_sql(now_ms)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Shows the records of a collection anew that its policy has a say in: those with siblings.
+    pub(super) fn show_anew(
+        &mut self,
+        collection: &str,
+        now_ms: u64,
+    ) -> Result<Vec<RecordKey>, Error> {
+        let Some(num) = self.collection_num(collection)? else { return Ok(Vec::new()) };
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id FROM record WHERE collection = ?1 AND siblings <> 0")?;
+        let ids: Vec<String> =
+            statement.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut keys = Vec::with_capacity(ids.len());
+        for id in ids {
+            let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
+            let Some(stored) = self.load(&key)? else { continue };
+            let shown = self.view(&key, &stored.registers)?;
+            let unchanged = (
+                Stamp::from_unix_ms(stored.created_at_ms),
+                Stamp::from_unix_ms(stored.updated_at_ms),
+            );
+            let registers = &stored.registers;
+            let changed =
+                Changed { key: &key, stored: Some(&stored), registers, stamps: unchanged };
+            self.save(&changed, &shown, now_ms)?;
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+}
+
+fn stamp_of(column: i64) -> Stamp {
+    // Stamps use all 64 bits in principle; the column holds them as they are.
+    Stamp(u64::from_ne_bytes(column.to_ne_bytes()))
+}
+
+/// A stamp as a column.
+pub(super) fn stamp_to_sql(stamp: Stamp) -> i64 {
+    i64::from_ne_bytes(stamp.0.to_ne_bytes())
+}

@@ -1,0 +1,105 @@
+//! The tables (`docs/FORMAT.md`, store file), and the versions of them that can be read.
+
+use rusqlite::Connection;
+
+use crate::{Error, ErrorKind};
+
+/// `SLK1`, in SQLite's header: this database is a Selkie store.
+const APPLICATION_ID: i64 = 0x534c_4b31;
+/// The version of the tables below.
+const FORMAT: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE local (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    store_id BLOB NOT NULL,
+    vault BLOB NOT NULL,
+    device_secrets BLOB NOT NULL,
+    device_added BLOB NOT NULL,
+    changes_sealed INTEGER NOT NULL,
+    stamp INTEGER NOT NULL
+);
+CREATE TABLE roster_entry (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE epoch_key (epoch INTEGER PRIMARY KEY, key BLOB NOT NULL);
+
+CREATE TABLE collection (num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE record (
+    num INTEGER PRIMARY KEY,
+    collection INTEGER NOT NULL REFERENCES collection (num),
+    id TEXT NOT NULL,
+    body TEXT,
+    state BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    siblings INTEGER NOT NULL,
+    UNIQUE (collection, id)
+);
+CREATE INDEX record_with_siblings ON record (collection) WHERE siblings <> 0;
+CREATE TABLE conflict (
+    record INTEGER NOT NULL REFERENCES record (num),
+    path BLOB NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (record, path)
+) WITHOUT ROWID;
+
+CREATE TABLE log (number INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, bytes BLOB NOT NULL);
+
+CREATE TABLE seen (device BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE seen_beyond_gap (device BLOB NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (device, number)) WITHOUT ROWID;
+CREATE TABLE dead_on_arrival (
+    device BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    path BLOB NOT NULL,
+    PRIMARY KEY (device, number, collection, id, path)
+) WITHOUT ROWID;
+CREATE TABLE head (device BLOB PRIMARY KEY, number INTEGER NOT NULL, digest BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE held (
+    device BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (device, number, digest)
+);
+CREATE TABLE relay (
+    url TEXT PRIMARY KEY,
+    epoch BLOB,
+    cursor INTEGER NOT NULL,
+    acknowledged INTEGER NOT NULL,
+    last_sync_at INTEGER,
+    last_sync_outcome TEXT
+);
+";
+
+/// Makes the tables, in one transaction: a store is there whole or not at all.
+pub(super) fn create(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {TABLES}
+         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+    ))?;
+    Ok(())
+}
+
+/// Refuses what is no store, and what a newer version wrote.
+pub(super) fn check(connection: &Connection) -> Result<(), Error> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    if number("application_id")? != APPLICATION_ID {
+        return Err(Error::new(ErrorKind::Storage, "the file is a database, but no Selkie store"));
+    }
+    let format = number("user_version")?;
+    if format > FORMAT {
+        return Err(Error::new(
+            ErrorKind::TooNew,
+            format!(
+                "the store has format {format}, this version reads up to {FORMAT}; update the app"
+            ),
+        ));
+    }
+    Ok(())
+}

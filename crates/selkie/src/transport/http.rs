@@ -1,0 +1,308 @@
+//! HTTP to a relay (`docs/PROTOCOL.md`), by ureq and rustls.
+
+use std::time::Duration;
+
+use minicbor::{Decode, Encode};
+use selkie_core::keys::DeviceSecrets;
+use selkie_wire::ids::RosterNumber;
+use selkie_wire::limits::RESPONSE_BYTES_MAX;
+use selkie_wire::relay::{
+    ChallengeRequest, ChallengeResponse, MEDIA_TYPE, PullRequest, PullResponse, PushRequest,
+    PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse, origin_of, problem_code,
+};
+use selkie_wire::{MailboxId, VaultId, cbor};
+use ureq::Agent;
+use ureq::http::Response;
+
+use super::{Transport, TransportError};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A whole request; a page of a mebibyte passes in it at 100 kbit/s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A relay over HTTP.
+pub(crate) struct Http<'a> {
+    client: Client,
+    vault: VaultId,
+    device: &'a DeviceSecrets,
+    token: Option<String>,
+}
+
+/// Pairing mailboxes of a relay; they need no membership.
+pub(crate) struct Mailbox {
+    client: Client,
+    id: MailboxId,
+}
+
+/// Requests to one origin, counted.
+struct Client {
+    agent: Agent,
+    base: String,
+    origin: String,
+    sent_bytes: u64,
+    received_bytes: u64,
+}
+
+/// An answer's status, and its body within bounds.
+struct Answer {
+    status: u16,
+    retry_after_ms: Option<u64>,
+    body: Vec<u8>,
+}
+
+impl<'a> Http<'a> {
+    pub(crate) fn new(
+        url: &str,
+        vault: VaultId,
+        device: &'a DeviceSecrets,
+    ) -> Result<Self, TransportError> {
+        Ok(Self { client: Client::new(url)?, vault, device, token: None })
+    }
+
+    /// Proves this device to the relay, once for a while.
+    fn token(&mut self) -> Result<String, TransportError> {
+        if let Some(token) = &self.token {
+            return Ok(token.clone());
+        }
+        let (vault, device) = (self.vault, self.device.device_id());
+        let asked = ChallengeRequest { vault, device };
+        let ChallengeResponse { challenge } = self.client.post("/v1/challenge", None, &asked)?;
+        let origin = self.client.origin.clone();
+        let signature = self.device.sign_challenge(&origin, vault, &challenge).to_vec();
+        let request = TokenRequest { vault, device, challenge, origin, signature };
+        let TokenResponse { token, .. } = self.client.post("/v1/token", None, &request)?;
+        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.token = Some(token.clone());
+        Ok(token)
+    }
+
+    /// A request that needs a token; a token that has run out is renewed once.
+    fn with_token<T>(
+        &mut self,
+        send: impl Fn(&mut Client, &str) -> Result<T, TransportError>,
+    ) -> Result<T, TransportError> {
+        let renewed = self.token.is_none();
+        let token = self.token()?;
+        match send(&mut self.client, &token) {
+            Err(TransportError::Unknown) if !renewed => {
+                self.token = None;
+                let token = self.token()?;
+                send(&mut self.client, &token)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Transport for Http<'_> {
+    fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/pull", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/push", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+        let path = format!("/v1/vaults/{}/roster?from={from}", self.vault);
+        self.with_token(|client, token| client.get(&path, Some(token))?.cbor())
+    }
+
+    fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+        let _head: RosterHead = self.client.post("/v1/vaults", None, entries)?;
+        Ok(())
+    }
+
+    fn traffic_bytes(&self) -> (u64, u64) {
+        (self.client.sent_bytes, self.client.received_bytes)
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn new(url: &str, id: MailboxId) -> Result<Self, TransportError> {
+        Ok(Self { client: Client::new(url)?, id })
+    }
+
+    /// Leaves a message; the same message may be left again.
+    pub(crate) fn put(&mut self, slot: u8, message: &[u8]) -> Result<(), TransportError> {
+        let path = format!("/v1/mailboxes/{}/{slot}", self.id);
+        self.client.put(&path, message)?.accept().map(|_| ())
+    }
+
+    /// A message, if it is there yet.
+    pub(crate) fn get(&mut self, slot: u8) -> Result<Option<Vec<u8>>, TransportError> {
+        let path = format!("/v1/mailboxes/{}/{slot}", self.id);
+        let answer = self.client.get(&path, None)?;
+        if answer.status == 404 { Ok(None) } else { answer.accept().map(Some) }
+    }
+
+    /// Ends the pairing.
+    pub(crate) fn delete(&mut self) -> Result<(), TransportError> {
+        let url = format!("{}/v1/mailboxes/{}", self.client.base, self.id);
+        let answer = self.client.agent.delete(url).call();
+        self.client.read(answer).map(|_| ())
+    }
+}
+
+impl Client {
+    fn new(url: &str) -> Result<Self, TransportError> {
+        let origin = origin_of(url).ok_or(TransportError::Address(
+            "a relay's address begins with https:// (or http:// on this machine)",
+        ))?;
+        if origin.starts_with("http://") && !is_loopback(&origin) {
+            return Err(TransportError::Address(
+                "http:// is only for a relay on this machine; use https://",
+            ));
+        }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect could lead anywhere, and the token with it.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .user_agent(concat!("selkie/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Self { agent, base, origin, sent_bytes: 0, received_bytes: 0 })
+    }
+
+    fn post<Q: Encode<()>, R: for<'b> Decode<'b, ()>>(
+        &mut self,
+        path: &str,
+        token: Option<&str>,
+        message: &Q,
+    ) -> Result<R, TransportError> {
+        let body = cbor::encode(message);
+        self.sent_bytes += body.len() as u64;
+        let mut request = self.agent.post(format!("{}{path}", self.base)).content_type(MEDIA_TYPE);
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let answer = request.send(&body[..]);
+        self.read(answer)?.cbor()
+    }
+
+    fn get(&mut self, path: &str, token: Option<&str>) -> Result<Answer, TransportError> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let answer = request.call();
+        self.read(answer)
+    }
+
+    fn put(&mut self, path: &str, body: &[u8]) -> Result<Answer, TransportError> {
+        self.sent_bytes += body.len() as u64;
+        let url = format!("{}{path}", self.base);
+        let answer = self.agent.put(url).content_type("application/octet-stream").send(body);
+        self.read(answer)
+    }
+
+    fn read(
+        &mut self,
+        answer: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Answer, TransportError> {
+        let mut response = answer.map_err(|error| unreachable(&error))?;
+        let retry_after =
+            response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
+        let retry_after_ms =
+            retry_after.and_then(|text| text.parse::<u64>().ok()).map(|s| s.saturating_mul(1000));
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(RESPONSE_BYTES_MAX as u64)
+            .read_to_vec()
+            .map_err(|error| unreachable(&error))?;
+        self.received_bytes += body.len() as u64;
+        Ok(Answer { status: response.status().as_u16(), retry_after_ms, body })
+    }
+}
+
+impl Answer {
+    fn cbor<R: for<'b> Decode<'b, ()>>(self) -> Result<R, TransportError> {
+        cbor::decode(&self.accept()?).map_err(|_| TransportError::Garbage)
+    }
+
+    /// The body of a success, or what the relay says is wrong.
+    fn accept(self) -> Result<Vec<u8>, TransportError> {
+        if (200..300).contains(&self.status) {
+            return Ok(self.body);
+        }
+        let problem: serde_json::Value =
+            serde_json::from_slice(&self.body).map_err(|_| TransportError::Garbage)?;
+        let text = |name: &str| problem.get(name).and_then(|value| value.as_str());
+        let code = text("code").ok_or(TransportError::Garbage)?;
+        Err(match code {
+            problem_code::UNAUTHORIZED => TransportError::Unknown,
+            problem_code::BUSY
+            | problem_code::RATE_LIMITED
+            | problem_code::TIMEOUT
+            | problem_code::INTERNAL => {
+                TransportError::Busy { retry_after_ms: self.retry_after_ms }
+            }
+            problem_code::FORK => TransportError::RosterFork,
+            _ => TransportError::Refused(printable(text("title").unwrap_or(code))),
+        })
+    }
+}
+
+/// A relay's words may reach a terminal: no control characters, and not many.
+fn printable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(200).collect()
+}
+
+fn unreachable(error: &ureq::Error) -> TransportError {
+    match error {
+        ureq::Error::Timeout(_) => TransportError::Unreachable("no answer in time".to_owned()),
+        ureq::Error::HostNotFound => TransportError::Unreachable("no such host".to_owned()),
+        ureq::Error::ConnectionFailed => TransportError::Unreachable("no connection".to_owned()),
+        ureq::Error::Io(error) => TransportError::Unreachable(error.kind().to_string()),
+        ureq::Error::BadUri(_) => TransportError::Address("the relay's address cannot be read"),
+        ureq::Error::BodyExceedsLimit(_) | ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
+            TransportError::Garbage
+        }
+        other => TransportError::Unreachable(printable(&other.to_string())),
+    }
+}
+
+fn is_loopback(origin: &str) -> bool {
+    let host = origin.trim_start_matches("http://");
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintext_is_only_for_this_machine() {
+        for good in
+            ["http://127.0.0.1:1", "http://localhost:80/", "http://[::1]:9", "https://r.example"]
+        {
+            assert!(Client::new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://r.example",
+            "http://127.0.0.1.r.example",
+            "ftp://x",
+            "r.example",
+            "http://localhost.r.example",
+        ] {
+            assert!(matches!(Client::new(bad), Err(TransportError::Address(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_relays_words_cannot_steer_a_terminal() {
+        assert_eq!(printable("\u{1b}[2Jhello\n"), "[2Jhello");
+    }
+}

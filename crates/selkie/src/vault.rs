@@ -1,0 +1,356 @@
+//! The vault: an app's way to everything.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use selkie_core::keys::roster::create_vault;
+use selkie_core::keys::{AdminKey, DeviceSecrets, KdfParameters, KeySlots, RecoveryCode, StoreKey};
+use selkie_core::merge::{CollectionPolicy, Resolution};
+use selkie_core::record::RecordKey;
+use selkie_wire::{DeviceId, Digest, VaultId};
+
+use crate::collection::{Collection, Record};
+use crate::engine::{Invitation, SyncProgress, SyncReport};
+use crate::status::{CollectionInfo, DeviceInfo, OpenConflict, Status};
+use crate::store::{
+    Database, NewIdentity, StoreFiles, Transaction, check_collection_name, create_files,
+};
+use crate::system::{SystemRandom, now_ms};
+use crate::transport::Transport;
+use crate::unlock::{OwnedCredential, RecoveryWords, Unlock};
+use crate::watch::{Event, Watch, Watchers};
+use crate::{Error, ErrorKind};
+
+/// An open store of one device, and the vault it is part of. Cheap to clone; safe to share between
+/// threads.
+///
+/// ```
+/// use selkie::{Unlock, Vault};
+/// use serde_json::json;
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("app.db");
+/// let vault = Vault::create(&path, Unlock::Passphrase("seals sleep under water"))?.vault;
+/// vault.transaction(|tx| {
+///     tx.collection("accounts")?.put("a", &json!({"balance": 90}))?;
+///     tx.collection("accounts")?.put("b", &json!({"balance": 110}))
+/// })?;
+/// drop(vault);
+///
+/// let again = Vault::open(&path, Unlock::Passphrase("seals sleep under water"))?;
+/// assert_eq!(again.collection("accounts")?.count()?, 2);
+/// assert!(Vault::open(&path, Unlock::Passphrase("a guess")).is_err());
+/// # Ok::<(), selkie::Error>(())
+/// # .map_err(|error| Box::<dyn std::error::Error>::from(error))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Vault {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    files: StoreFiles,
+    vault: VaultId,
+    device: DeviceId,
+    database: Mutex<Database>,
+    watchers: Watchers,
+}
+
+/// A vault just made.
+#[derive(Debug)]
+pub struct NewVault {
+    /// The vault, open.
+    pub vault: Vault,
+    /// To be shown to the user, once. They open the vault when everything else is lost.
+    pub recovery_words: RecoveryWords,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault")
+            .field("id", &self.inner.vault)
+            .field("device", &self.inner.device)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// Makes a vault, and its store at `path`; the key-slot file lies beside it, at `path` + `.keys`.
+    /// Back both up together.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`], [`ErrorKind::InvalidInput`] for an empty passphrase,
+    /// [`ErrorKind::Storage`], [`ErrorKind::DiskFull`]. Nothing half-made is left in the way.
+    pub fn create(path: impl AsRef<Path>, unlock: Unlock<'_>) -> Result<NewVault, Error> {
+        let credential = OwnedCredential::new(unlock)?;
+        if matches!(credential, OwnedCredential::Recovery(_)) {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a new vault makes its own recovery words; create it with a passphrase or a key",
+            ));
+        }
+        let files = StoreFiles::at(path.as_ref());
+        files.check_absent()?;
+        let store_key = StoreKey::generate(&mut SystemRandom)?;
+        let admin = AdminKey::generate(&mut SystemRandom)?;
+        let device = DeviceSecrets::generate(&mut SystemRandom)?;
+        let code = RecoveryCode::generate(&mut SystemRandom)?;
+        let new = create_vault(&admin, &device, &code, &mut SystemRandom)?;
+        let slots = KeySlots::create(
+            &store_key,
+            &admin,
+            credential.passphrase(),
+            Some(&code),
+            credential.key(),
+            KdfParameters::RECOMMENDED,
+            &mut SystemRandom,
+        )?;
+        let database = create_files(&files, &slots, &store_key, |database| {
+            database.insert_identity(&NewIdentity {
+                store_id: slots.store_id(),
+                device: &device,
+                roster: &new.roster,
+                roster_entries: &new.entries,
+                epoch_keys: &[(0, new.epoch_key)],
+            })
+        })?;
+        let vault = Self::from_parts(files, database)?;
+        Ok(NewVault { vault, recovery_words: RecoveryWords(code.words()) })
+    }
+
+    /// Opens a store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongKey`]: ask again, nothing has changed. [`ErrorKind::NotFound`],
+    /// [`ErrorKind::TooNew`], [`ErrorKind::Storage`].
+    pub fn open(path: impl AsRef<Path>, unlock: Unlock<'_>) -> Result<Self, Error> {
+        let credential = OwnedCredential::new(unlock)?;
+        let files = StoreFiles::at(path.as_ref());
+        let (database, _) = files.open(&credential)?;
+        Self::from_parts(files, database)
+    }
+
+    /// Joins the vault of another device with the code it shows, and makes this device's store at
+    /// `path`. `confirm` is given six digits; it says whether the other device shows the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Pairing`] for a code that is mistyped, used or too late, and when the other side
+    /// refuses; [`ErrorKind::Network`]. Nothing is left behind then.
+    #[cfg(feature = "http")]
+    pub fn join(
+        path: impl AsRef<Path>,
+        url: &str,
+        code: &str,
+        unlock: Unlock<'_>,
+        confirm: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Self, Error> {
+        crate::engine::join(path.as_ref(), url, code, unlock, confirm)
+    }
+
+    /// Invites a device: opens a mailbox at the relay, and makes a code to type there. Asks for the
+    /// passphrase or recovery words again, so that an unlocked stolen phone cannot invite.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongKey`], [`ErrorKind::Network`], [`ErrorKind::Relay`].
+    #[cfg(feature = "http")]
+    pub fn invite(&self, url: &str, unlock: Unlock<'_>) -> Result<Invitation, Error> {
+        Invitation::new(self, url, unlock)
+    }
+
+    pub(crate) fn from_parts(files: StoreFiles, database: Database) -> Result<Self, Error> {
+        let identity = database.identity()?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                files,
+                vault: identity.roster.vault(),
+                device: identity.device_id(),
+                database: Mutex::new(database),
+                watchers: Watchers::default(),
+            }),
+        })
+    }
+
+    pub(crate) fn files(&self) -> &StoreFiles {
+        &self.inner.files
+    }
+
+    /// The database, one user at a time. A panic elsewhere rolled its transaction back.
+    pub(crate) fn database(&self) -> MutexGuard<'_, Database> {
+        self.inner.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tell(&self, events: &[Event]) {
+        self.inner.watchers.tell(events);
+    }
+
+    /// The vault's id; the same on all its devices.
+    #[must_use]
+    pub fn id(&self) -> VaultId {
+        self.inner.vault
+    }
+
+    /// This device's id.
+    #[must_use]
+    pub fn device_id(&self) -> DeviceId {
+        self.inner.device
+    }
+
+    /// A collection, by name; it need not exist yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a name that cannot be one.
+    pub fn collection(&self, name: &str) -> Result<Collection, Error> {
+        check_collection_name(name)?;
+        Ok(Collection::new(self.clone(), name))
+    }
+
+    /// The collections that have records, by name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn collections(&self) -> Result<Vec<CollectionInfo>, Error> {
+        self.database().collections()
+    }
+
+    /// Runs several writes as one change: all of them are durable when it returns, or none
+    /// happened. Do not call the vault's own methods inside; they would wait for this one.
+    ///
+    /// # Errors
+    /// Whatever `work` returns; [`ErrorKind::InvalidInput`] for a change beyond 3 MiB;
+    /// [`ErrorKind::DiskFull`], [`ErrorKind::Busy`], [`ErrorKind::Storage`].
+    pub fn transaction<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (done, events) = self.database().write(self.inner.device, now_ms(), work)?;
+        self.tell(&events);
+        Ok(done)
+    }
+
+    /// Events from now on, for all collections: after a write is durable, or a page of another
+    /// device's changes is.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.watch_collection(None)
+    }
+
+    pub(crate) fn watch_collection(&self, collection: Option<&str>) -> Watch {
+        self.inner.watchers.watch(collection)
+    }
+
+    /// The conflict policy of a collection.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn policy(&self, collection: &str) -> Result<CollectionPolicy, Error> {
+        self.database().policy(collection)
+    }
+
+    /// Sets the conflict policy of a collection, on all devices once they have synced.
+    ///
+    /// # Errors
+    /// As [`Collection::put`].
+    pub fn set_policy(&self, collection: &str, policy: CollectionPolicy) -> Result<(), Error> {
+        check_collection_name(collection)?;
+        let device = self.inner.device;
+        let events = self.database().set_policy(device, collection, policy, now_ms())?;
+        self.tell(&events);
+        Ok(())
+    }
+
+    /// The conflicts that wait for a person, oldest first; of one collection, or all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn conflicts(&self, collection: Option<&str>) -> Result<Vec<OpenConflict>, Error> {
+        self.database().conflicts(collection)
+    }
+
+    /// Writes a person's answer to a conflict. Exactly what `token` named is replaced; what arrived
+    /// since stays, as a new conflict. Returns the record after it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stale`] if nothing of what was shown is there any more: show it anew.
+    pub fn resolve(
+        &self,
+        collection: &str,
+        id: &str,
+        token: &str,
+        resolution: Resolution,
+    ) -> Result<Option<Record>, Error> {
+        let key = RecordKey::new(collection, id)?;
+        let mut database = self.database();
+        let events = database.resolve(self.inner.device, &key, token, resolution, now_ms())?;
+        let record = database.read_record(collection, id)?;
+        drop(database);
+        self.tell(&events);
+        Ok(record)
+    }
+
+    /// Syncs with a relay: sends what is new here, receives what is new elsewhere. Local reads and
+    /// writes go on meanwhile. Interrupted at any point, the next run goes on from there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Network`]: try again later. [`ErrorKind::Relay`], [`ErrorKind::Fork`],
+    /// [`ErrorKind::DiskFull`].
+    #[cfg(feature = "http")]
+    pub fn sync(
+        &self,
+        url: &str,
+        progress: &mut dyn FnMut(SyncProgress),
+    ) -> Result<SyncReport, Error> {
+        crate::engine::run(self, url, progress)
+    }
+
+    /// As [`sync`](Self::sync), over a transport of the app's own. `name` is what is remembered of
+    /// the relay under.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    pub fn sync_over(
+        &self,
+        name: &str,
+        transport: &mut dyn Transport,
+        progress: &mut dyn FnMut(SyncProgress),
+    ) -> Result<SyncReport, Error> {
+        crate::engine::run_over(self, name, transport, progress)
+    }
+
+    /// The vault at a glance.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn status(&self) -> Result<Status, Error> {
+        let mut database = self.database();
+        let identity = database.identity()?;
+        let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
+            id,
+            is_this: id == self.inner.device,
+            revoked: member.revoked.is_some(),
+        });
+        let collections = database.collections()?;
+        Ok(Status {
+            path: self.inner.files.database.clone(),
+            vault: self.inner.vault,
+            device: self.inner.device,
+            devices: devices.collect(),
+            records: collections.iter().map(|collection| collection.records).sum(),
+            collections,
+            unsent_changes: database.unsealed_count()?,
+            open_conflicts: database.conflict_count()?,
+            segments_held: database.held_count()?,
+            database_bytes: self.inner.files.size_bytes(),
+            last_sync: database.last_sync()?,
+        })
+    }
+
+    /// A digest of all records and their conflicts; equal on devices that have synced with each
+    /// other and hold the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn digest(&self) -> Result<Digest, Error> {
+        self.database().digest()
+    }
+}
