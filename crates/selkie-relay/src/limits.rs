@@ -33,6 +33,9 @@ pub const GROUP_COMMIT_WRITES_MAX: usize = 256;
 pub const GROUP_COMMIT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Connections that read the database beside the writer.
 pub const READERS: usize = 4;
+/// Posted rosters verified at once. Anyone may post one, and a long one takes a while; beyond this
+/// they wait for each other, and not the segments for them.
+pub const ROSTER_CHECKS_MAX: usize = 2;
 /// How often a request is judged anew because the roster moved under it.
 pub const ROSTER_MOVES_MAX: usize = 8;
 /// Roster entries of one vault, together; more cannot be verified in reasonable time and memory.

@@ -11,8 +11,11 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::RosterHead;
 use selkie_wire::roster::Member;
 use selkie_wire::{DeviceId, Digest, Roster, RosterEntry, RosterError, VaultId};
+use tokio::sync::Semaphore;
 
-use crate::limits::{ROSTER_BYTES_MAX, ROSTER_CACHE_BYTES_MAX, ROSTER_MOVES_MAX};
+use crate::limits::{
+    ROSTER_BYTES_MAX, ROSTER_CACHE_BYTES_MAX, ROSTER_CHECKS_MAX, ROSTER_MOVES_MAX,
+};
 use crate::store::{RosterOutcome, RosterPlan, Store, StoreError};
 
 /// A verified roster.
@@ -136,6 +139,8 @@ fn continuation(
 pub(crate) struct Rosters {
     store: Arc<dyn Store>,
     cache: Mutex<Cache>,
+    /// One permit for each posted roster that may be verified at once.
+    checks: Semaphore,
 }
 
 #[derive(Default)]
@@ -147,7 +152,7 @@ struct Cache {
 
 impl Rosters {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, cache: Mutex::default() }
+        Self { store, cache: Mutex::default(), checks: Semaphore::new(ROSTER_CHECKS_MAX) }
     }
 
     /// The roster of a vault, from memory or from the store; none if there is no such vault.
@@ -189,7 +194,7 @@ impl Rosters {
         for _ in 0..ROSTER_MOVES_MAX {
             let known = self.load(vault).await?;
             let (before, entries) = (known.clone(), Arc::clone(&posted));
-            let more = blocking(move || continuation(before.as_deref(), &entries)).await??;
+            let more = self.check(move || continuation(before.as_deref(), &entries)).await??;
             let Some(Continuation { next, entries }) = more else {
                 return known.map(|known| (known.head(), false)).ok_or(RosterFault::Gap);
             };
@@ -213,6 +218,16 @@ impl Rosters {
             }
         }
         Err(RosterFault::Moving)
+    }
+
+    /// Does long work on what anyone may post, after those who came before.
+    pub(crate) async fn check<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ended = |_| StoreError::Failed("a check was cut off".to_owned());
+        let _permit = self.checks.acquire().await.map_err(ended)?;
+        blocking(work).await
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

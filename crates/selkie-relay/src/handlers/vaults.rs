@@ -14,15 +14,14 @@ use super::VaultPath;
 use crate::app::App;
 use crate::body::{self, Answer, Received};
 use crate::problem::Problem;
-use crate::rosters::{RosterFault, vault_of};
+use crate::rosters::vault_of;
 use crate::store::Judged;
 
 /// Makes a vault from its roster, genesis first. Who has the admin key needs no token: the entries
 /// prove themselves, and a chain can only grow.
 pub(super) async fn create(State(app): State<Arc<App>>, body: Body) -> Result<Answer, Problem> {
     let received = body::read(&app, body, REQUEST_BYTES_MAX).await?;
-    let entries = parse(&app, &received)?;
-    let vault = vault_of(&entries).map_err(Problem::roster_refused)?;
+    let (entries, vault, _held) = parse(&app, received, vault_of).await?;
     let (head, created) = app
         .rosters
         .offer(vault, entries, || app.may_create_vault())
@@ -48,7 +47,7 @@ pub(super) async fn extend(
         Err(problem) => return Err(body::refuse(&app, body, problem).await),
     };
     let received = body::read(&app, body, REQUEST_BYTES_MAX).await?;
-    let entries = parse(&app, &received)?;
+    let (entries, (), _held) = parse(&app, received, |_| Ok(())).await?;
     let offered = app.rosters.offer(seen.vault, entries, || false).await;
     let (head, _) = offered.map_err(|fault| app.roster_refused(&fault))?;
     Ok(Answer::of(&head))
@@ -73,11 +72,21 @@ pub(super) async fn roster(
     Ok(Answer::of(&RosterEntries { entries }))
 }
 
-fn parse(app: &App, received: &Received) -> Result<Arc<[RosterEntry]>, Problem> {
-    let RosterEntries { entries } = received.decode()?;
-    let parsed: Result<_, RosterError> =
-        entries.into_iter().map(|entry| RosterEntry::parse(entry.into())).collect();
-    parsed.map_err(|error| app.roster_refused(&RosterFault::from(error)))
+/// Parses what was posted, and passes it on with what `more` finds in it.
+async fn parse<T: Send + 'static>(
+    app: &App,
+    mut received: Received,
+    more: impl FnOnce(&[RosterEntry]) -> Result<T, RosterError> + Send + 'static,
+) -> Result<(Arc<[RosterEntry]>, T, Received), Problem> {
+    let work = move || {
+        let RosterEntries { entries } = received.take()?;
+        let parsed: Result<Arc<[_]>, RosterError> =
+            entries.into_iter().map(|entry| RosterEntry::parse(entry.into())).collect();
+        let parsed = parsed.map_err(Problem::roster_refused)?;
+        let found = more(&parsed).map_err(Problem::roster_refused)?;
+        Ok((parsed, found, received))
+    };
+    app.rosters.check(work).await.map_err(|error| app.failed(&error))?
 }
 
 /// `from=N` of the query; 0 without a query.

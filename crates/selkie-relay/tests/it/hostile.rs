@@ -104,7 +104,7 @@ fn a_client_that_stops_in_the_middle_of_a_body_is_told_and_closed() {
 
 #[test]
 fn a_client_that_sends_no_request_is_closed() {
-    let (_relay, client) = relay_with(|config| config.timeouts.head = Duration::from_millis(50));
+    let (_relay, client) = relay_with(|config| config.timeouts.head = Duration::from_millis(300));
     for half in ["", "GET /v1/he", "GET /v1/health HTTP/1.1\r\nhost: x\r\n"] {
         let answer = raw(&client.url, half.as_bytes());
         assert!(!answer.contains("200"), "{answer}");

@@ -1,0 +1,10 @@
+//! Tests of the library through its public face: real files, a real relay.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod files;
+mod pairing;
+mod records;
+mod relay;
+mod support;
+mod sync;
