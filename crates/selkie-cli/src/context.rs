@@ -57,7 +57,7 @@ impl Context {
     /// Opens the store, and keeps what opened it for an operation that asks for it again.
     pub fn open_with_secret(&self) -> Result<(Vault, Secret), Failure> {
         let path = self.store_path()?;
-        if !path.exists() {
+        if !path.exists() && !key_file(&path).exists() {
             let message = format!("there is no store at {}", path.display());
             return Err(Failure::new(Exit::NotFound, "no_store", message).help(
                 "make one with: selkie init; join your other devices with: selkie join; \
@@ -67,6 +67,13 @@ impl Context {
         let secret = self.secret.read()?;
         Ok((Vault::open(&path, secret.unlock())?, secret))
     }
+}
+
+/// Beside the store. If it alone is there, making the store was interrupted; the library ends that.
+fn key_file(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".keys");
+    PathBuf::from(name)
 }
 
 fn make_private_folder(folder: &Path) -> std::io::Result<()> {

@@ -63,7 +63,7 @@ impl SecretSource {
             let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
             return Ok(Secret::RecoveryWords(Zeroizing::new(words)));
         }
-        match self.from_file()? {
+        match self.given()? {
             Some(passphrase) => Ok(Secret::Passphrase(passphrase)),
             None => Ok(Secret::Passphrase(prompt("Passphrase: ")?)),
         }
@@ -74,7 +74,7 @@ impl SecretSource {
         if self.recovery_words.is_some() {
             return Err(Failure::usage("a new store needs a passphrase, not recovery words"));
         }
-        if let Some(passphrase) = self.from_file()? {
+        if let Some(passphrase) = self.given()? {
             return Ok(Secret::Passphrase(passphrase));
         }
         let first = prompt("New passphrase: ")?;
@@ -86,7 +86,7 @@ impl SecretSource {
         Ok(Secret::Passphrase(first))
     }
 
-    fn from_file(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+    fn given(&self) -> Result<Option<Zeroizing<String>>, Failure> {
         match (&self.passphrase_file, self.passphrase_fd) {
             (Some(path), _) => read_file(path).map(Some),
             (None, Some(number)) => {

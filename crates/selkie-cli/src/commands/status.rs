@@ -4,7 +4,6 @@ use clap::Args;
 use selkie::{LastSync, Status};
 use serde_json::{Value, json};
 
-use super::sync;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{BAD, BOLD, GOOD, Output, WARNING};
@@ -78,15 +77,11 @@ fn conflicts_text(status: &Status, out: &Output) -> String {
 fn last_sync_text(last: Option<&LastSync>, out: &Output) -> String {
     let Some(last) = last else { return "never".to_owned() };
     let (at, url) = (text::moment(last.at_ms), text::plain(&last.url));
-    match &last.outcome {
-        Ok(report) => {
-            let state = out.paint(GOOD, "ok");
-            format!("{at} with {url}: {state}, {}", sync::report_text(report))
-        }
-        Err(error) => {
-            format!("{at} with {url}: {} {}", out.paint(BAD, "failed:"), text::plain(error))
-        }
-    }
+    let outcome = match last.outcome.as_str() {
+        "ok" => out.paint(GOOD, "ok"),
+        code => out.paint(BAD, format!("failed ({})", text::plain(code))),
+    };
+    format!("{at} with {url}: {outcome}")
 }
 
 fn status_json(status: &Status, digest: Option<&str>) -> Value {
@@ -106,13 +101,10 @@ fn status_json(status: &Status, digest: Option<&str>) -> Value {
             })
         })
         .collect();
-    let last_sync = status.last_sync.as_ref().map(|last| {
-        let (report, error) = match &last.outcome {
-            Ok(report) => (sync::report_json(report), Value::Null),
-            Err(error) => (Value::Null, json!(error)),
-        };
-        json!({ "at_ms": last.at_ms, "relay": last.url, "report": report, "error": error })
-    });
+    let last_sync = status
+        .last_sync
+        .as_ref()
+        .map(|last| json!({ "at_ms": last.at_ms, "relay": last.url, "outcome": last.outcome }));
     json!({
         "store": status.path,
         "vault": status.vault.to_string(),

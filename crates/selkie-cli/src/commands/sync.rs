@@ -42,7 +42,10 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     }
     if report.segments_refused > 0 {
         let refused = text::counted(report.segments_refused, "segment");
-        out.warn(format!("the relay refused {refused}; they stay here and are sent again"));
+        out.warn(format!("the relay sent {refused} that are not intact; they were not used"));
+    }
+    if report.quota_exhausted {
+        out.warn("the relay has no more room for this vault: what is new stays here until it has");
     }
     if report.conflicts_open > 0 {
         let open = text::counted(report.conflicts_open, "open conflict");
@@ -69,7 +72,6 @@ fn progress_text(progress: &SyncProgress) -> String {
         SyncPhase::Hello => return "talking to the relay".to_owned(),
         SyncPhase::Push => "sending",
         SyncPhase::Pull => "receiving",
-        _ => "working",
     };
     let changes = text::counted(progress.changes, "change");
     format!("{what}: {changes}, {}", text::bytes(progress.bytes))
@@ -105,6 +107,7 @@ pub fn report_json(report: &SyncReport) -> Value {
         "conflicts_open": report.conflicts_open,
         "segments_held": report.segments_held,
         "segments_refused": report.segments_refused,
+        "quota_exhausted": report.quota_exhausted,
         "duration_ms": report.duration_ms,
     })
 }

@@ -71,12 +71,14 @@ impl Stage {
     pub(super) fn first_sync(&mut self) -> Result<(), Failure> {
         self.story.step("The phone syncs")?;
         self.story.say(
-            "Changes become segments: compressed, padded so that sizes tell little, encrypted, signed,\n\
-             and chained, so that a relay can neither read, forge nor quietly drop one.",
+            "Changes become segments: compressed, padded so that sizes tell little, encrypted, signed and\n\
+             chained. A relay can neither read nor forge one, nor leave one out of the chain unnoticed.",
         )?;
         let report = self.phone()?.sync(&self.url()?, &mut |_| {})?;
         let plain = text::bytes(PENGUINS.len() as u64);
-        self.story.aside(&format!("the records are {plain} of plain JSON"))?;
+        self.story.aside(&format!(
+            "the records are {plain} of plain JSON; they were imported as one transaction, so as one change"
+        ))?;
         self.story.done(&report_text(&report))?;
         let held = size_of(&self.folder("relay"))?;
         self.story.aside(&format!("the relay's files are {} now", text::bytes(held)))

@@ -16,7 +16,7 @@ use crate::{records, text};
 
 /// Shorter text turns up in random bytes by chance.
 const NEEDLE_BYTES_MIN: usize = 6;
-/// Every so manieth record gives its id and its comment to the search.
+/// One record in so many gives its id to the search; a spelling of each would slow it down.
 const EVERY: usize = 20;
 
 impl Stage {
@@ -34,7 +34,7 @@ impl Stage {
     }
 
     pub(super) fn search_everywhere(&mut self) -> Result<(), Failure> {
-        self.story.step("Nobody can read it")?;
+        self.story.step("No plaintext, anywhere")?;
         let mut needles = needles();
         let of_data = needles.len();
         needles.append(&mut self.secrets.clone());
