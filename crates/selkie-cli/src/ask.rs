@@ -7,12 +7,14 @@ use crate::exit::Failure;
 /// Longest line that an answer may have.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
-/// Asks on standard error and reads one line of standard input; `None` at its end.
+/// Asks a person on standard error, and reads one line of standard input; `None` at its end. A script
+/// knows what it is asked, and reads standard error for errors only.
 pub fn line(question: &str) -> Result<Option<String>, Failure> {
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "{question}")?;
-    stderr.flush()?;
-    drop(stderr);
+    if io::stdin().is_terminal() {
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question}")?;
+        stderr.flush()?;
+    }
     let mut answer = String::new();
     let read = io::Read::take(io::stdin().lock(), ANSWER_BYTES_MAX).read_line(&mut answer)?;
     Ok((read > 0).then(|| answer.trim().to_owned()))

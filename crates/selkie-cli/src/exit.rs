@@ -132,9 +132,7 @@ fn help_for(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::DiskFull => "free some space and run the command again",
         ErrorKind::Busy => "run the command again when the other program is done",
         ErrorKind::TooNew => "the store is unharmed; use the newer version of selkie",
-        ErrorKind::Network => {
-            "what you wrote is safe in the store; check the address and the network, and try again"
-        }
+        ErrorKind::Network => "check the address and the network, then run the command again",
         ErrorKind::Stale => "see what is open now with: selkie conflicts",
         ErrorKind::Pairing => "nothing was changed; begin again with: selkie invite",
         _ => return None,

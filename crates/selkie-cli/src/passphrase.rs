@@ -18,17 +18,11 @@ const SECRET_BYTES_MAX: usize = 4 * 1024;
 #[derive(Args, Clone, Debug, Default)]
 pub struct SecretSource {
     /// Read the passphrase from FILE (a newline at its end is not part of it)
-    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["passphrase_fd", "recovery_words"], help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     passphrase_file: Option<PathBuf>,
 
     /// Read the passphrase from the open file descriptor N
-    #[arg(
-        long,
-        global = true,
-        value_name = "N",
-        conflicts_with = "recovery_words",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
     passphrase_fd: Option<u32>,
 
     /// Open the store with the recovery words in FILE instead of the passphrase
@@ -57,6 +51,7 @@ impl Secret {
 impl SecretSource {
     /// The secret of a store that exists.
     pub fn read(&self) -> Result<Secret, Failure> {
+        self.check()?;
         if let Some(path) = &self.recovery_words {
             let words = read_file(path)?;
             // A file of words may have them on several lines.
@@ -71,6 +66,7 @@ impl SecretSource {
 
     /// The passphrase of a store that is about to be made: typed twice.
     pub fn read_new(&self) -> Result<Secret, Failure> {
+        self.check()?;
         if self.recovery_words.is_some() {
             return Err(Failure::usage("a new store needs a passphrase, not recovery words"));
         }
@@ -84,6 +80,20 @@ impl SecretSource {
             return Err(failure.help("nothing was made; run the command again"));
         }
         Ok(Secret::Passphrase(first))
+    }
+
+    /// One source at most. (The parser does not compare options before and after the command's name.)
+    fn check(&self) -> Result<(), Failure> {
+        let given = [
+            self.passphrase_file.is_some(),
+            self.passphrase_fd.is_some(),
+            self.recovery_words.is_some(),
+        ];
+        if given.into_iter().filter(|is_given| *is_given).count() > 1 {
+            let message = "give one of --passphrase-file, --passphrase-fd and --recovery-words";
+            return Err(Failure::usage(message));
+        }
+        Ok(())
     }
 
     fn given(&self) -> Result<Option<Zeroizing<String>>, Failure> {
