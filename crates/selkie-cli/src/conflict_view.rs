@@ -139,9 +139,24 @@ fn content_lines(content: &SideContent) -> Vec<String> {
     lines
 }
 
+/// Breaks a line at spaces, and a long word where it must be.
 fn wrap(line: &str, chars_max: usize) -> Vec<String> {
-    let chars: Vec<char> = line.chars().collect();
-    chars.chunks(chars_max.max(1)).map(|part| part.iter().collect()).collect()
+    let indent: String = line.chars().take_while(|c| *c == ' ').take(chars_max / 2).collect();
+    let mut lines = vec![indent.clone()];
+    for word in line.split(' ').filter(|word| !word.is_empty()) {
+        for part in word.chars().collect::<Vec<_>>().chunks(chars_max - indent.len()) {
+            let part: String = part.iter().collect();
+            let Some(last) = lines.last_mut() else { break };
+            let space = usize::from(last.len() > indent.len());
+            if last.chars().count() + space + part.chars().count() <= chars_max {
+                last.extend(std::iter::repeat_n(' ', space));
+                last.push_str(&part);
+            } else {
+                lines.push(format!("{indent}{part}"));
+            }
+        }
+    }
+    lines
 }
 
 /// Columns beside each other, in a frame.
@@ -192,6 +207,19 @@ mod tests {
             lines.join("\n"),
             "┌────────┬────────┐\n│ side 1 │ side 2 │\n│ 4900   │ 5050   │\n│        │ x      │\n└────────┴────────┘"
         );
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        for (line, wrapped) in [
+            ("milk and bread", &["milk and", "bread"][..]),
+            ("  a: 1", &["  a: 1"]),
+            ("  milk and bread", &["  milk", "  and", "  bread"]),
+            ("unbreakable", &["unbreaka", "ble"]),
+            ("", &[""]),
+        ] {
+            assert_eq!(wrap(line, 8), wrapped, "{line:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::conflicts::names;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{BOLD, GOOD};
+use crate::output::{BOLD, GOOD, Output};
 use crate::{ask, conflict_view, json, text};
 
 /// Shown under `--help`.
@@ -136,7 +136,7 @@ fn ask_about(vault: &Vault, chosen: &[&OpenConflict], context: &Context) -> Resu
         for line in lines.iter().take(lines.len().saturating_sub(1)) {
             out.line(line)?;
         }
-        match ask_side(open)? {
+        match ask_side(open, out)? {
             Answer::Take(answer) => answer_one(vault, open, answer, context)?,
             Answer::Skip => out.line("left open")?,
             Answer::Quit => break,
@@ -151,7 +151,8 @@ enum Answer {
     Quit,
 }
 
-fn ask_side(open: &OpenConflict) -> Result<Answer, Failure> {
+/// Asks until the answer makes sense.
+fn ask_side(open: &OpenConflict, out: &Output) -> Result<Answer, Failure> {
     let sides = open.conflict.sides.len();
     loop {
         let question = format!("side 1-{sides}, v (another value), s (skip) or q (quit)? ");
@@ -161,14 +162,16 @@ fn ask_side(open: &OpenConflict) -> Result<Answer, Failure> {
             "q" | "Q" => return Ok(Answer::Quit),
             "v" | "V" => {
                 let typed = ask::line("value in JSON: ")?.unwrap_or_default();
-                if let Ok(value) = json::parse(typed.as_bytes()) {
-                    return Ok(Answer::Take(Resolution::Value(value)));
+                match json::parse(typed.as_bytes()) {
+                    Ok(value) => return Ok(Answer::Take(Resolution::Value(value))),
+                    Err(failure) => out.note(failure.message),
                 }
             }
             number => {
                 let side = number.parse::<usize>().ok().filter(|side| (1..=sides).contains(side));
-                if let Some(side) = side.and_then(|side| side.checked_sub(1)) {
-                    return Ok(Answer::Take(Resolution::Side(side)));
+                match side.and_then(|side| side.checked_sub(1)) {
+                    Some(side) => return Ok(Answer::Take(Resolution::Side(side))),
+                    None => out.note(format!("there is no side {}", text::plain(number))),
                 }
             }
         }

@@ -35,7 +35,7 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     if out.json {
         return out.value(&report_json(&report));
     }
-    out.line(format!("{} {}", out.paint(GOOD, "synced"), report_text(&report)))?;
+    out.line(format!("{} {}", out.paint(GOOD, "synced:"), report_text(&report)))?;
     if report.segments_held > 0 {
         let held = text::counted(report.segments_held, "segment");
         out.warn(format!("{held} of other devices cannot be used yet; see: selkie status"));

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::Device;
+use crate::support::{Device, run};
 
 const PENGUINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/penguins.ndjson");
 
@@ -128,4 +128,32 @@ fn an_export_asks_for_the_word_and_makes_a_private_file() {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert_eq!(device.error(&to_file), (7, "file_exists".to_owned()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let device = Device::new();
+    device.ok(&["import", "penguins", PENGUINS]);
+    let mut command = std::process::Command::new("sh");
+    let script = "{ \"$0\" export --plain --store \"$S\" --passphrase-file \"$P\"; echo $? >\"$C\"; } | head -n 1";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_selkie")]);
+    command.env("S", device.store()).env("P", device.path("passphrase"));
+    command.env("C", device.path("code"));
+    let done = run(command, b"");
+    assert_eq!(done.stdout.lines().count(), 1, "{done:?}");
+    assert!(!done.stderr.contains("error"), "{done:?}");
+    assert_eq!(fs::read_to_string(device.path("code")).unwrap(), "0\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_export_to_a_full_disk_says_so() {
+    let device = Device::new();
+    device.ok(&["put", "notes", "milk", "{}"]);
+    let mut command = device.command(&["export", "--plain", "--json"]);
+    command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("\"code\":\"io\""));
 }

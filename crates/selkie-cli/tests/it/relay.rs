@@ -63,7 +63,7 @@ fn a_relay_that_is_not_there_or_answers_garbage_changes_nothing() {
         ("an endless header", answering(b"HTTP/1.1 200 OK\r\nx: ")),
         ("a wrong length", answering(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n\xa1\x00")),
         ("an error page", answering(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")),
-        ("no such host", "http://relay.invalid:1".to_owned()),
+        ("no such host", "https://relay.invalid:1".to_owned()),
     ] {
         for arguments in [["sync", "--relay", &url], ["invite", "--relay", &url]] {
             let (code, name) = phone.error(&arguments);
