@@ -14,7 +14,7 @@ use crate::passphrase::SecretSource;
 
 const AFTER_HELP: &str = "\
 Examples:
-  selkie demo                                    see it all work, in half a minute
+  selkie demo                                    see it all work, in a few seconds
   selkie init                                    make a store, protected by a passphrase
   selkie put notes milk '{\"title\": \"Milk\"}'      write a record
   selkie query notes 'title ~ M'                 find records

@@ -127,7 +127,8 @@ impl From<Error> for Failure {
 fn help_for(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::WrongKey => {
-            "nothing was changed; try again, or open the store with --recovery-words FILE"
+            "nothing was changed; try again (the device that made the vault also opens with \
+             --recovery-words FILE)"
         }
         ErrorKind::DiskFull => "free some space and run the command again",
         ErrorKind::Busy => "run the command again when the other program is done",

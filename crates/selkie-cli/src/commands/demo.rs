@@ -1,4 +1,4 @@
-//! `selkie demo`: the whole product in half a minute, on this machine, with nothing to set up.
+//! `selkie demo`: the whole product in a few seconds, on this machine, with nothing to set up.
 
 use clap::Args;
 
