@@ -54,16 +54,27 @@ struct Serve {
     /// Say that something in front encrypts connections, so that listening beyond this machine is safe
     #[arg(long)]
     behind_proxy: bool,
+    /// Stop when standard input ends: for a program that starts a relay and may itself be killed
+    #[arg(long, hide = true)]
+    end_with_stdin: bool,
 }
 
 /// Runs the relay.
 pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
-    let Command::Serve(Serve { data, listen, origin, behind_proxy }) = arguments.command;
+    let Command::Serve(Serve { data, listen, origin, behind_proxy, end_with_stdin }) =
+        arguments.command;
     let out = context.out;
     let mut config = Config::new(&data);
     config.listen = listen;
     config.origins = origin;
     config.behind_proxy = behind_proxy;
+    if end_with_stdin {
+        // Everything it confirmed is on disk, so that ending at once loses nothing.
+        std::thread::spawn(|| {
+            let _ended_or_broken = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            std::process::exit(0);
+        });
+    }
     let mut told = Ok(());
     run_blocking(config, |address| {
         let url = format!("http://{address}");

@@ -1,4 +1,5 @@
-//! A real relay beside the demo: another process, ended whatever happens.
+//! A real relay beside the demo: another process, ended whatever happens. If the demo itself is killed,
+//! the relay's standard input ends, and with it the relay.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -20,8 +21,17 @@ impl RelayProcess {
     pub fn start(data: &Path, listen: &str) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
-        command.args(["relay", "serve", "--json", "--listen", listen, "--data"]).arg(data);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args([
+            "relay",
+            "serve",
+            "--json",
+            "--end-with-stdin",
+            "--listen",
+            listen,
+            "--data",
+        ]);
+        command.arg(data);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut relay = Self { child: command.spawn()?, url: String::new() };
         let mut line = String::new();
         if let Some(stdout) = relay.child.stdout.take() {

@@ -125,3 +125,22 @@ impl Story {
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_does_not_hold_fails_the_story() {
+        let story = |holds: bool| {
+            let mut story = Story::new(Output::new(true));
+            story.prove("equal", true, "the stores are equal".to_owned()).unwrap();
+            story.prove("unread", holds, "nobody can read it".to_owned()).unwrap();
+            story.end(None)
+        };
+        story(true).unwrap();
+        let failure = story(false).unwrap_err();
+        assert_eq!(failure.code, "proof_failed");
+        assert!(failure.message.ends_with("could not prove: unread"), "{}", failure.message);
+    }
+}

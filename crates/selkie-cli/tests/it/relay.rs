@@ -1,6 +1,6 @@
 //! Sync through a real relay, and through what only looks like one.
 
-use crate::support::{Device, Relay, answering, join, serve};
+use crate::support::{Device, Relay, Running, answering, join, selkie, serve};
 
 #[test]
 fn two_devices_hold_the_same_after_sync() {
@@ -101,6 +101,18 @@ fn a_relay_that_was_killed_goes_on_where_it_was() {
     let (_process, url) = serve(data.path());
     let report = phone.value(&["sync", "--relay", &url]);
     assert_eq!(report["changes_sent"], 1);
+}
+
+#[test]
+fn a_relay_ends_with_the_program_that_started_it() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = selkie();
+    command.args(["relay", "serve", "--json", "--end-with-stdin", "--listen", "127.0.0.1:0"]);
+    command.arg("--data").arg(data.path());
+    let mut process = Running::start(command);
+    process.next_value();
+    // Closes its standard input, and waits.
+    assert_eq!(process.end().0, 0);
 }
 
 #[test]
