@@ -5,13 +5,12 @@ use std::io::{self, Read as _};
 use serde_json::Value;
 
 use crate::exit::Failure;
+use crate::json_text::{self, INTEGER_MAX, Loss};
+use crate::text;
 
 /// Longest JSON text read for one record; the library's own limit on documents is lower and has the
 /// last word.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Integers beyond this are read differently by different languages (RFC 7493).
-const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// Reads the JSON given as an argument, or on standard input for `-` or none.
 pub fn read_argument(argument: Option<&str>) -> Result<Value, Failure> {
@@ -34,62 +33,40 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Failure> {
         return Err(Failure::refused("document_too_long", message)
             .help("a document may have 2 MiB; split it into several records"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    let json = std::str::from_utf8(bytes).map_err(|error| {
         let message = format!("not UTF-8 text (at byte {})", error.valid_up_to());
         Failure::refused("invalid_utf8", message).help("convert it first, for example with iconv")
     })?;
-    let value = serde_json::from_str(text).map_err(|error| {
+    let value = serde_json::from_str(json).map_err(|error| {
         // The reader stops at 128 levels; what is wrong then is the depth, not the syntax.
         if error.to_string().starts_with("recursion limit") {
             return Failure::refused("document_too_deep", "the document has more than 16 levels");
         }
-        Failure::refused("invalid_json", format!("not valid JSON: {error}"))
+        Failure::refused("invalid_json", format!("not valid JSON: {}", syntax(&error)))
     })?;
-    if has_long_integer(text) {
-        return Err(Failure::refused(
+    match json_text::find_loss(json) {
+        Some(Loss::LongInteger) => Err(Failure::refused(
             "integer_too_large",
             format!("an integer is beyond ±{INTEGER_MAX} (2^53 − 1)"),
         )
-        .help("other programs would read another number; write it as a string"));
+        .help("other programs would read another number; write it as a string")),
+        Some(Loss::DuplicateKey(key)) => Err(Failure::refused(
+            "duplicate_key",
+            format!("an object has the key {} twice", text::compact(&key.into())),
+        )
+        .help("only one of the two would be kept; remove or rename one")),
+        None => Ok(value),
     }
-    Ok(value)
 }
 
-/// Whether valid JSON text has an integer that a double could round.
-///
-/// The parser turns an integer of more than 64 bits into a double without a word, so the text itself
-/// is asked.
-fn has_long_integer(text: &str) -> bool {
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c == '"' || c.is_ascii_digit()) {
-        rest = rest.get(at..).unwrap_or("");
-        if let Some(string) = rest.strip_prefix('"') {
-            rest = after_string(string);
-            continue;
-        }
-        let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-');
-        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-        let (number, after) = rest.split_at(end);
-        let is_integer = number.bytes().all(|byte| byte.is_ascii_digit());
-        if is_integer && !number.parse::<u64>().is_ok_and(|number| number <= INTEGER_MAX) {
-            return true;
-        }
-        rest = after;
+/// What is wrong and where. The value may be one of many in a file, so its lines are said to be its own.
+fn syntax(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    match (error.line(), error.column()) {
+        (0 | 1, column) => format!("{what} (column {column})"),
+        (line, column) => format!("{what} (line {line} of the value, column {column})"),
     }
-    false
-}
-
-/// What follows a string's closing quote.
-fn after_string(mut rest: &str) -> &str {
-    while let Some(at) = rest.find(['"', '\\']) {
-        let is_end = rest.get(at..).is_some_and(|rest| rest.starts_with('"'));
-        // An escape is a backslash and an ASCII character, whatever follows.
-        rest = rest.get(at + if is_end { 1 } else { 2 }..).unwrap_or("");
-        if is_end {
-            break;
-        }
-    }
-    rest
 }
 
 #[cfg(test)]
@@ -110,22 +87,19 @@ mod tests {
             (long.as_bytes(), "document_too_long"),
             (b"{\"a\": 9007199254740992}", "integer_too_large"),
             (b"[-9007199254740992]", "integer_too_large"),
-            (b"[123456789012345678901234567890]", "integer_too_large"),
+            (b"{\"a\": 1, \"a\": 2}", "duplicate_key"),
         ] {
             assert_eq!(parse(bytes).unwrap_err().code, code);
         }
     }
 
     #[test]
-    fn digits_in_strings_and_floats_are_left_alone() {
-        for text in [
-            "9007199254740991",
-            "-9007199254740991",
-            r#"{"99999999999999999999": "99999999999999999999"}"#,
-            r#"{"a\"1": "\\", "b": "\u0022 99999999999999999999"}"#,
-            "[1.5e300, 0.12345678901234567890, 1e20]",
-        ] {
-            parse(text.as_bytes()).unwrap();
-        }
+    fn a_syntax_error_says_where() {
+        let message = |text: &str| parse(text.as_bytes()).unwrap_err().message;
+        assert_eq!(message("{\"a\": }"), "not valid JSON: expected value (column 7)");
+        assert_eq!(
+            message("{\"a\":\n1,}"),
+            "not valid JSON: trailing comma (line 2 of the value, column 3)"
+        );
     }
 }

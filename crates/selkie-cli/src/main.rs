@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod exit;
 mod json;
+mod json_text;
 mod output;
 mod passphrase;
 mod records;

@@ -29,6 +29,7 @@ fn a_bad_document_is_refused_and_nothing_is_lost() {
         (b"{\"a\": -9007199254740993}", "integer_too_large"),
         (b"{\"a\": [1, 123456789012345678901234567890]}", "integer_too_large"),
         (b"{\"a\": 1e400}", "invalid_json"),
+        (b"{\"a\": 1, \"a\": 2}", "duplicate_key"),
         (nested(17).as_bytes(), "invalid_input"),
         (nested(2_000).as_bytes(), "document_too_deep"),
         (three_megabytes.as_bytes(), "invalid_input"),
