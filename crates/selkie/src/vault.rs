@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use selkie_core::keys::roster::create_vault;
 use selkie_core::keys::{AdminKey, DeviceSecrets, KdfParameters, KeySlots, RecoveryCode, StoreKey};
 use selkie_core::merge::{CollectionPolicy, Resolution};
-use selkie_core::record::RecordKey;
+use selkie_core::record::{RecordKey, Schema};
 use selkie_wire::{DeviceId, Digest, VaultId};
 
 use crate::collection::{Collection, Record};
@@ -255,6 +255,27 @@ impl Vault {
         check_collection_name(collection)?;
         let device = self.inner.device;
         let events = self.database().set_policy(device, collection, policy, now_ms())?;
+        self.tell(&events);
+        Ok(())
+    }
+
+    /// The schema of a collection.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn schema(&self, collection: &str) -> Result<Schema, Error> {
+        self.database().schema(collection)
+    }
+
+    /// Sets the schema of a collection, on all devices once they have synced. Documents that are
+    /// there already are not rewritten; a field takes its new type when it is next written.
+    ///
+    /// # Errors
+    /// As [`Collection::put`].
+    pub fn set_schema(&self, collection: &str, schema: Schema) -> Result<(), Error> {
+        check_collection_name(collection)?;
+        let device = self.inner.device;
+        let events = self.database().set_schema(device, collection, schema, now_ms())?;
         self.tell(&events);
         Ok(())
     }

@@ -52,6 +52,8 @@ pub enum EntryValue {
     Alive,
     /// At the root: the record was deleted.
     Dead,
+    /// A set or list without elements.
+    EmptyArray,
     /// A kind that this version does not know: kept, passed on, never shown.
     Unknown {
         /// Its number.
@@ -62,6 +64,18 @@ pub enum EntryValue {
 }
 
 impl EntryValue {
+    /// The kind without a value of this number.
+    pub(crate) fn from_kind(kind: u32) -> Option<Self> {
+        Some(match kind {
+            1 => Self::EmptyObject,
+            2 => Self::Absent,
+            3 => Self::Alive,
+            4 => Self::Dead,
+            5 => Self::EmptyArray,
+            _ => return None,
+        })
+    }
+
     /// The number of the kind in `docs/FORMAT.md`, change.
     #[must_use]
     pub fn kind(&self) -> u32 {
@@ -71,6 +85,7 @@ impl EntryValue {
             Self::Absent => 2,
             Self::Alive => 3,
             Self::Dead => 4,
+            Self::EmptyArray => 5,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -81,11 +96,12 @@ impl EntryValue {
         match self {
             Self::Value(value) => Some(Leaf::Value(value.clone())),
             Self::EmptyObject => Some(Leaf::EmptyObject),
+            Self::EmptyArray => Some(Leaf::Value(Value::Array(Vec::new()))),
             _ => None,
         }
     }
 
-    /// Whether it shows exactly this leaf.
+    /// Whether it is exactly this leaf.
     #[must_use]
     pub fn shows(&self, leaf: &Leaf) -> bool {
         match (self, leaf) {

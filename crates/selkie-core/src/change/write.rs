@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Document, Leaf, Path, leaves};
+use serde_json::Value;
 
+use crate::record::{Document, FieldType, Leaf, Path, Schema};
+
+use super::change::Dot;
 use super::entry::EntryValue;
 use super::operation::{Operation, Written};
 use super::registers::Registers;
@@ -20,15 +23,29 @@ pub struct Seen<'a> {
     pub delete_contested: bool,
 }
 
+/// Who writes, and by which schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The types of the collection's fields.
+    pub schema: &'a Schema,
+    /// The change that the operations become part of; it names new elements of lists.
+    pub dot: Dot,
+}
+
 /// The operations that turn the document shown into `wanted`. Empty if they are equal.
 #[must_use]
-pub fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
-    let wanted_leaves = leaves(wanted.as_map());
-    let shown_leaves = seen.document.map(|shown| leaves(shown.as_map()));
+pub fn put(
+    registers: &Registers,
+    seen: Seen<'_>,
+    wanted: &Document,
+    writer: Writer<'_>,
+) -> Vec<Operation> {
+    let wanted_leaves = writer.schema.leaves(wanted.as_map());
+    let shown_leaves = seen.document.map(|shown| writer.schema.leaves(shown.as_map()));
     if shown_leaves.as_ref() == Some(&wanted_leaves) {
         return Vec::new();
     }
-    let mut operations = Operations { registers, by_path: BTreeMap::new() };
+    let mut operations = Operations { registers, writer, by_path: BTreeMap::new() };
     let alive = alive(registers, seen.delete_contested);
     operations.by_path.insert(Path::root(), alive);
     let nothing_shown = BTreeMap::new();
@@ -36,7 +53,11 @@ pub fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Oper
     match &shown_leaves {
         Some(shown) => operations.remove(shown.keys(), &wanted_leaves),
         // What a deleted record still holds, hidden, must not come back with the new document.
-        None => operations.remove(hidden_paths(registers), &wanted_leaves),
+        None => operations.remove_hidden(&wanted_leaves),
+    }
+    if seen.document.is_some() && operations.by_path.len() == 1 {
+        // Only an order differs that a set does not have.
+        return Vec::new();
     }
     operations.by_path.into_values().collect()
 }
@@ -58,26 +79,21 @@ pub(crate) fn alive(registers: &Registers, delete_contested: bool) -> Operation 
 /// The operations that delete a record. Its values are hidden, not destroyed.
 #[must_use]
 pub fn delete(registers: &Registers) -> Vec<Operation> {
-    let mut operations = Operations { registers, by_path: BTreeMap::new() };
-    operations.write(Path::root(), Some(EntryValue::Dead));
-    operations.by_path.into_values().collect()
+    let root = Path::root();
+    let overwrites = registers.dots_at(&root).collect();
+    let written = Some(Written::plain(EntryValue::Dead));
+    vec![Operation { path: root, overwrites, written }]
 }
 
-fn hidden_paths(registers: &Registers) -> impl Iterator<Item = &Path> {
-    registers.iter().filter_map(|(path, siblings)| {
-        let shows = siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some());
-        (shows && !path.is_root()).then_some(path)
-    })
-}
-
-struct Operations<'a> {
-    registers: &'a Registers,
+pub(super) struct Operations<'a> {
+    pub(super) registers: &'a Registers,
+    pub(super) writer: Writer<'a>,
     by_path: BTreeMap<Path, Operation>,
 }
 
 impl Operations<'_> {
     /// Overwrites all siblings at `path`; an operation that is there already stays.
-    fn write(&mut self, path: Path, value: Option<EntryValue>) {
+    pub(super) fn write(&mut self, path: Path, value: Option<EntryValue>) {
         let overwrites = self.registers.dots_at(&path).collect();
         let written = value.map(Written::plain);
         self.by_path.entry(path.clone()).or_insert(Operation { path, overwrites, written });
@@ -85,9 +101,19 @@ impl Operations<'_> {
 
     fn write_changed(&mut self, shown: &BTreeMap<Path, Leaf>, wanted: &BTreeMap<Path, Leaf>) {
         for (path, leaf) in wanted {
-            if shown.get(path) != Some(leaf) {
-                self.write(path.clone(), Some(leaf.clone().into()));
-                self.clear_around(path);
+            if shown.get(path) == Some(leaf) {
+                continue;
+            }
+            match (self.writer.schema.type_at(path), leaf) {
+                (FieldType::Set, Leaf::Value(Value::Array(items))) => self.write_set(path, items),
+                (FieldType::List, Leaf::Value(Value::Array(items))) => self.write_list(path, items),
+                (FieldType::Counter, Leaf::Value(Value::Number(number))) if number.is_i64() => {
+                    self.write_counter(path, number.as_i64().unwrap_or(0));
+                }
+                _ => {
+                    self.write(path.clone(), Some(leaf.clone().into()));
+                    self.clear_around(path);
+                }
             }
         }
     }
@@ -105,10 +131,28 @@ impl Operations<'_> {
         }
     }
 
+    fn remove_hidden(&mut self, wanted: &BTreeMap<Path, Leaf>) {
+        let registers = self.registers;
+        for (path, siblings) in registers.iter().filter(|(path, _)| !path.is_root()) {
+            if let Some(container) = path.container() {
+                if !wanted.contains_key(&container) {
+                    self.write(path.clone(), None);
+                }
+            } else if siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some()) {
+                self.remove([path].into_iter(), wanted);
+            }
+        }
+    }
+
     fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>, wanted: &BTreeMap<Path, Leaf>) {
         for path in paths {
             if !wanted.contains_key(path) {
                 self.write(path.clone(), Some(EntryValue::Absent));
+                // The elements of a set, counter or list; fields below are leaves of their own.
+                let registers = self.registers;
+                for (below, _) in registers.below(path) {
+                    self.write(below.clone(), None);
+                }
             }
         }
     }
@@ -116,13 +160,18 @@ impl Operations<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use crate::change::{ChangeNumber, Dot, Entry, Sibling};
+    use crate::change::{ChangeNumber, Entry, Sibling};
     use crate::clock::Stamp;
     use selkie_wire::DeviceId;
 
     use super::*;
+
+    fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
+        let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(9) };
+        super::put(registers, seen, wanted, Writer { schema: &Schema::default(), dot })
+    }
 
     fn seen(document: &Document) -> Seen<'_> {
         Seen { document: Some(document), delete_contested: false }

@@ -14,21 +14,23 @@ use super::context::{Context, DeadOnArrival};
 /// same changes ends in the same replica. Precondition: a dot names one byte string, for ever.
 ///
 /// ```
-/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, put};
+/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, Writer, put};
 /// use selkie_core::clock::Stamp;
 /// use selkie_core::merge::{CollectionPolicy, Replica, view};
-/// use selkie_core::record::{Document, RecordKey};
+/// use selkie_core::record::{Document, RecordKey, Schema};
 /// use selkie_wire::DeviceId;
 ///
 /// let (mut phone, mut laptop) = (Replica::default(), Replica::default());
 /// let key = RecordKey::new("notes", "groceries")?;
 /// let note = Document::from_json(r#"{"title": "Milk"}"#)?;
+/// let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) };
+/// let writer = Writer { schema: &Schema::new(), dot };
 /// let change = Change {
-///     dot: Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) },
+///     dot,
 ///     stamp: Stamp::from_unix_ms(1),
 ///     records: vec![RecordChange {
 ///         key: key.clone(),
-///         operations: put(&phone.registers(&key), Seen::default(), &note),
+///         operations: put(&phone.registers(&key), Seen::default(), &note, writer),
 ///     }],
 /// };
 /// phone.apply(change.clone());

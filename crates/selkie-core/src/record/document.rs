@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, INTEGER_MAX, KEY_BYTES_MAX};
 
+use super::path::{Component, Path};
 use super::value::canonicalise;
 
 /// A JSON object within Selkie's bounds, its numbers in canonical form.
@@ -126,6 +127,17 @@ impl Document {
     #[must_use]
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// The value at a path of keys.
+    #[must_use]
+    pub fn value_at(&self, path: &Path) -> Option<&Value> {
+        let mut keys = path.components();
+        let Component::Key(first) = keys.next()? else { return None };
+        keys.try_fold(self.0.get(first)?, |value, step| match step {
+            Component::Key(key) => value.get(key),
+            Component::Element(_) => None,
+        })
     }
 
     /// The object, given away.

@@ -16,7 +16,7 @@ use selkie_wire::{DeviceId, Digest, SegmentNumber, VersionVector};
 
 use super::database::Database;
 use super::identity::{Identity, damaged, from_sql, segment_number, to_sql};
-use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
+use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
 use crate::watch::{Event, EventKind};
 
@@ -277,7 +277,7 @@ fn save_touched(
 ) -> Result<(), Error> {
     // Policies first: they decide how the others are shown.
     let (policies, others): (Vec<_>, Vec<_>) =
-        stamps.iter().partition(|(key, _)| key.collection() == POLICY_COLLECTION);
+        stamps.iter().partition(|(key, _)| is_rules(key.collection()));
     for (key, stamps) in policies.into_iter().chain(others) {
         let registers = records.remove(key).unwrap_or_default();
         let shown = rows.view(key, &registers)?;

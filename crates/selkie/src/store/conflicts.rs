@@ -2,9 +2,10 @@
 
 use rusqlite::params;
 use selkie_core::merge::{
-    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, resolve, view,
+    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, SCHEMA_COLLECTION, resolve,
+    view,
 };
-use selkie_core::record::RecordKey;
+use selkie_core::record::{RecordKey, Schema};
 use selkie_wire::DeviceId;
 
 use super::database::Database;
@@ -95,6 +96,27 @@ impl Database {
         let document = policy.to_document().into_value();
         let (_, events) = self.write(device, now_ms, |transaction| {
             transaction.system_collection(POLICY_COLLECTION).put(collection, &document)
+        })?;
+        Ok(events)
+    }
+
+    pub(crate) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
+        let Self { connection, cache } = self;
+        Rows::new(connection, cache)?.schema(collection)
+    }
+
+    /// Stores a schema as the next version, for every device.
+    pub(crate) fn set_schema(
+        &mut self,
+        device: DeviceId,
+        collection: &str,
+        mut schema: Schema,
+        now_ms: u64,
+    ) -> Result<Vec<Event>, Error> {
+        schema.version = self.schema(collection)?.version.saturating_add(1);
+        let document = schema.to_document().into_value();
+        let (_, events) = self.write(device, now_ms, |transaction| {
+            transaction.system_collection(SCHEMA_COLLECTION).put(collection, &document)
         })?;
         Ok(events)
     }

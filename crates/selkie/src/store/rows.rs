@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use selkie_core::change::{ChangeNumber, Registers};
 use selkie_core::clock::{Clock, Stamp};
-use selkie_core::merge::{CollectionPolicy, POLICY_COLLECTION, View, pack, unpack, view};
-use selkie_core::record::{Document, RecordKey};
+use selkie_core::merge::{
+    CollectionPolicy, POLICY_COLLECTION, SCHEMA_COLLECTION, View, pack, unpack, view,
+};
+use selkie_core::record::{Document, RecordKey, Schema};
 
 use super::identity::{damaged, from_sql, to_sql};
 use crate::Error;
@@ -17,16 +19,18 @@ pub(crate) struct Cache {
     data_version: i64,
     collections: HashMap<String, i64>,
     policies: HashMap<String, CollectionPolicy>,
+    schemas: HashMap<String, Schema>,
 }
 
 impl Cache {
     pub(super) fn forget(&mut self) {
         self.collections.clear();
-        self.policies.clear();
+        self.forget_rules();
     }
 
-    pub(super) fn forget_policies(&mut self) {
+    pub(super) fn forget_rules(&mut self) {
         self.policies.clear();
+        self.schemas.clear();
     }
 }
 
@@ -126,19 +130,35 @@ impl<'c> Rows<'c> {
     }
 
     pub(super) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
-        if collection == POLICY_COLLECTION {
+        if is_rules(collection) {
             return Ok(CollectionPolicy::of_policies());
         }
         if let Some(policy) = self.cache.policies.get(collection) {
             return Ok(policy.clone());
         }
-        let policy = match RecordKey::new(POLICY_COLLECTION, collection) {
-            Ok(key) => self.load(&key)?.and_then(|stored| stored.document),
-            Err(_) => None,
-        };
+        let policy = self.rules(POLICY_COLLECTION, collection)?;
         let policy = policy.as_ref().map(CollectionPolicy::from_document).unwrap_or_default();
         self.cache.policies.insert(collection.to_owned(), policy.clone());
         Ok(policy)
+    }
+
+    pub(super) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
+        if is_rules(collection) {
+            return Ok(Schema::default());
+        }
+        if let Some(schema) = self.cache.schemas.get(collection) {
+            return Ok(schema.clone());
+        }
+        let schema = self.rules(SCHEMA_COLLECTION, collection)?;
+        let schema = schema.as_ref().map(Schema::from_document).unwrap_or_default();
+        self.cache.schemas.insert(collection.to_owned(), schema.clone());
+        Ok(schema)
+    }
+
+    /// What a system collection says of a collection.
+    fn rules(&mut self, system: &str, collection: &str) -> Result<Option<Document>, Error> {
+        let Ok(key) = RecordKey::new(system, collection) else { return Ok(None) };
+        Ok(self.load(&key)?.and_then(|stored| stored.document))
     }
 
     pub(super) fn view(&mut self, key: &RecordKey, registers: &Registers) -> Result<View, Error> {
@@ -191,8 +211,8 @@ impl<'c> Rows<'c> {
         if contested || stored.is_some_and(|stored| stored.contested) {
             self.save_conflicts(num, shown, now_ms)?;
         }
-        if key.collection() == POLICY_COLLECTION {
-            self.cache.forget_policies();
+        if is_rules(key.collection()) {
+            self.cache.forget_rules();
         }
         Ok(())
     }
@@ -248,6 +268,11 @@ impl<'c> Rows<'c> {
         }
         Ok(keys)
     }
+}
+
+/// Whether the records of a collection are rules for other collections.
+pub(super) fn is_rules(collection: &str) -> bool {
+    collection == POLICY_COLLECTION || collection == SCHEMA_COLLECTION
 }
 
 fn stamp_of(column: i64) -> Stamp {

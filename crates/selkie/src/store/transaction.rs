@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{TransactionBehavior, params};
 use selkie_core::change::ChangeError;
-use selkie_core::change::{Change, Dot, Operation, RecordChange, Seen, delete, put};
+use selkie_core::change::{
+    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, delete, put,
+};
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
 use selkie_core::merge::{ConflictKind, View, apply_own};
@@ -46,6 +48,8 @@ struct Touched {
     stored: Option<StoredRecord>,
     shown: View,
     wanted: Option<Document>,
+    /// For the `priority` policy, where the call says one.
+    priority: Option<i32>,
     resolution: Vec<Operation>,
 }
 
@@ -158,6 +162,21 @@ impl TransactionCollection<'_, '_> {
         self.transaction.inner.borrow_mut().want(&key, Some(wanted))
     }
 
+    /// As [`put`](Self::put), with a priority for the `priority` policy.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_with_priority(
+        &self,
+        id: &str,
+        document: &impl Serialize,
+        priority: i32,
+    ) -> Result<Record, Error> {
+        let record = self.put(id, document)?;
+        self.transaction.inner.borrow_mut().touch(&self.key(id)?)?.priority = Some(priority);
+        Ok(record)
+    }
+
     /// Stores a document under a new, time-ordered id.
     ///
     /// # Errors
@@ -214,7 +233,7 @@ impl Inner<'_> {
                 None => View::default(),
             };
             let wanted = shown.document.clone();
-            let touched = Touched { stored, shown, wanted, resolution: Vec::new() };
+            let touched = Touched { stored, shown, wanted, priority: None, resolution: Vec::new() };
             self.touched.insert(key.clone(), touched);
         }
         self.touched.get_mut(key).ok_or_else(super::identity::damaged)
@@ -248,7 +267,7 @@ impl Inner<'_> {
         let mut records = Vec::new();
         let mut written = Vec::new();
         for (key, touched) in touched {
-            let operations = touched.operations();
+            let operations = touched.operations(&mut rows, &key, dot)?;
             if !operations.is_empty() {
                 records.push(RecordChange { key, operations });
                 written.push(touched);
@@ -273,22 +292,36 @@ impl Inner<'_> {
 }
 
 impl Touched {
-    fn operations(&self) -> Vec<Operation> {
+    fn operations(
+        &self,
+        rows: &mut Rows<'_>,
+        key: &RecordKey,
+        dot: Dot,
+    ) -> Result<Vec<Operation>, Error> {
         if !self.resolution.is_empty() {
-            return self.resolution.clone();
+            return Ok(self.resolution.clone());
         }
-        let nothing = selkie_core::change::Registers::default();
+        let nothing = Registers::default();
         let registers = self.stored.as_ref().map_or(&nothing, |stored| &stored.registers);
         let contested = |kind| kind == ConflictKind::EditVsDelete;
-        match (&self.wanted, &self.shown.document) {
+        let mut operations = match (&self.wanted, &self.shown.document) {
             (Some(wanted), shown) => {
                 let delete_contested =
                     self.shown.conflicts.iter().any(|conflict| contested(conflict.kind));
-                put(registers, Seen { document: shown.as_ref(), delete_contested }, wanted)
+                let seen = Seen { document: shown.as_ref(), delete_contested };
+                let schema = rows.schema(key.collection())?;
+                put(registers, seen, wanted, Writer { schema: &schema, dot })
             }
             (None, Some(_)) => delete(registers),
             (None, None) => Vec::new(),
+        };
+        let policy = rows.policy(key.collection())?;
+        let by_policy = policy.priority_of(self.wanted.as_ref(), dot.device);
+        let priority = self.priority.unwrap_or(by_policy);
+        for written in operations.iter_mut().filter_map(|operation| operation.written.as_mut()) {
+            written.priority = priority;
         }
+        Ok(operations)
     }
 }
 
