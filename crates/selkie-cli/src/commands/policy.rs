@@ -19,6 +19,8 @@ Examples:
 
 --conflicts  timestamp    the newest edit of a field is shown (default)
              user_choice  the newest is shown until you choose: selkie conflicts
+             merge        arrays are united; else as timestamp
+             priority     the highest priority, as an app stamped it; else as timestamp
 --on-delete  edit_wins    a record that was edited elsewhere stays (default)
              delete_wins  it goes
              timestamp    whichever came later
@@ -100,10 +102,10 @@ fn show(collection: &str, policy: &CollectionPolicy, context: &Context) -> Resul
         }));
     }
     out.line(out.paint(BOLD, text::plain(collection)))?;
-    out.line(format!("  conflicts  {}", text::plain(policy.default.name())))?;
+    out.line(format!("  conflicts  {}", text::plain(&policy.default.name())))?;
     out.line(format!("  on delete  {}", policy.on_delete.name()))?;
     for (path, rule) in &policy.paths {
-        let (path, rule) = (text::plain(&path.to_string()), text::plain(rule.name()));
+        let (path, rule) = (text::plain(&path.to_string()), text::plain(&rule.name()));
         out.line(format!("  field      {path}: {rule}"))?;
     }
     Ok(())
@@ -116,7 +118,7 @@ mod tests {
     #[test]
     fn an_exception_names_a_field_and_a_rule() {
         let (path, rule) = parse_exception("address.city=user_choice").unwrap();
-        assert_eq!((path.to_string().as_str(), rule.name()), ("address.city", "user_choice"));
+        assert_eq!((path.to_string(), rule), ("address.city".to_owned(), Policy::UserChoice));
         for (text, code) in
             [("address.city", "usage"), ("=user_choice", "usage"), ("a=best", "unknown_policy")]
         {
