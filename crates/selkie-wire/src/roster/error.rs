@@ -20,8 +20,11 @@ pub enum RosterError {
     Fork,
     /// Not signed by the admin key, or the new device did not agree.
     Signature,
-    /// Contradicts the roster: a device added twice, one revoked that is not there, an epoch skipped.
+    /// Contradicts the roster: a device added twice, one revoked that is not there, an epoch skipped,
+    /// a key for someone who is no member.
     Meaning,
+    /// Begins an epoch of a cipher suite that this version does not know: update.
+    TooNew,
     /// More entries or devices than allowed.
     Limit,
 }
@@ -36,6 +39,7 @@ impl fmt::Display for RosterError {
             Self::Fork => f.write_str("the roster has two histories"),
             Self::Signature => f.write_str("the roster entry is not signed by the vault's owner"),
             Self::Meaning => f.write_str("the roster entry contradicts the roster"),
+            Self::TooNew => f.write_str("the roster entry is of a newer version; update the app"),
             Self::Limit => f.write_str("the roster is larger than allowed"),
         }
     }

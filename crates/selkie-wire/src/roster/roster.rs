@@ -1,12 +1,12 @@
 //! The verified chain of entries, and what it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RecoveryKeys, RosterEntry, RosterError,
-    Rotation, SIGNATURE_LEN,
+    Rotation, SIGNATURE_LEN, Wrap,
 };
-use crate::envelope::verify_digest;
+use crate::envelope::{SUITE_1, verify_digest};
 use crate::ids::{DeviceId, Digest, RosterNumber, SegmentNumber, VaultId};
 use crate::limits::{DEVICES_MAX, ROSTER_ENTRIES_MAX};
 
@@ -116,13 +116,13 @@ impl Roster {
         match operation {
             Operation::Genesis { .. } => return Err(RosterError::Meaning),
             Operation::Add { keys, consent } => self.add(keys, consent, digest)?,
-            Operation::Rotate { rotation } => self.rotate(rotation)?,
+            Operation::Rotate { rotation } => self.rotate(rotation, None)?,
             Operation::Revoke { device, last, last_digest, rotation } => {
                 let live = self.members.get(device).is_some_and(|member| member.revoked.is_none());
-                if !live || rotation.wraps.iter().any(|wrap| wrap.device == *device) {
+                if !live {
                     return Err(RosterError::Meaning);
                 }
-                self.rotate(rotation)?;
+                self.rotate(rotation, Some(*device))?;
                 if let Some(member) = self.members.get_mut(device) {
                     member.revoked = Some((*last, *last_digest));
                 }
@@ -159,10 +159,30 @@ impl Roster {
         Ok(())
     }
 
-    fn rotate(&mut self, rotation: &Rotation) -> Result<(), RosterError> {
-        let doubled = self.rotations.iter().any(|known| known.key_id == rotation.key_id);
-        if rotation.epoch as usize != self.rotations.len() || doubled {
+    /// Begins an epoch that every wrap's device may read: live members, without the one `leaving`.
+    fn rotate(
+        &mut self,
+        rotation: &Rotation,
+        leaving: Option<DeviceId>,
+    ) -> Result<(), RosterError> {
+        if rotation.suite != SUITE_1 {
+            return Err(RosterError::TooNew);
+        }
+        let used = self.rotations.iter().any(|known| known.key_id == rotation.key_id);
+        // Only epoch 0 has no key before it. Without that step back, history is lost to new devices.
+        let first = self.rotations.is_empty();
+        if rotation.epoch as usize != self.rotations.len()
+            || used
+            || rotation.previous_key.is_empty() != first
+        {
             return Err(RosterError::Meaning);
+        }
+        let mut readers = BTreeSet::new();
+        for Wrap { device, .. } in &rotation.wraps {
+            let live = self.members.get(device).is_some_and(|member| member.revoked.is_none());
+            if !live || Some(*device) == leaving || !readers.insert(*device) {
+                return Err(RosterError::Meaning);
+            }
         }
         self.rotations.push(rotation.clone());
         Ok(())
