@@ -50,10 +50,14 @@ impl Registers {
         self.0.is_empty()
     }
 
-    /// Whether any path has more than one sibling.
+    /// Whether a policy has a say in what is shown: some path has more than one sibling, or a value
+    /// stands above another.
     #[must_use]
-    pub fn has_siblings(&self) -> bool {
+    pub fn is_contested(&self) -> bool {
+        // In byte order, what lies below a path follows it directly.
+        let nested = self.0.keys().zip(self.0.keys().skip(1));
         self.0.values().any(|siblings| siblings.len() > 1)
+            || nested.into_iter().any(|(path, next)| !path.is_root() && next.starts_with(path))
     }
 
     /// Adds a value, in its place. A dot that is there already stays as it is.

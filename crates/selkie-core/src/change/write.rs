@@ -173,7 +173,7 @@ mod tests {
                 apply(put(&registers, Seen::default(), &first), &mut registers, 1);
                 apply(put(&registers, seen(&first), &second), &mut registers, 2);
                 assert_eq!(shown(&registers), second.clone().into_value());
-                assert!(!registers.has_siblings());
+                assert!(!registers.is_contested());
                 assert!(put(&registers, seen(&second), &second).is_empty());
                 apply(delete(&registers), &mut registers, 3);
                 apply(put(&registers, Seen::default(), &first), &mut registers, 4);

@@ -110,7 +110,7 @@ impl Database {
             return Ok(None);
         };
         let mut statement = connection.prepare_cached(
-            "SELECT id, body, created_at, updated_at, CASE WHEN siblings <> 0
+            "SELECT id, body, created_at, updated_at, CASE WHEN contested <> 0
              THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END
              FROM record WHERE collection = ?1 AND id = ?2 AND body IS NOT NULL",
         )?;

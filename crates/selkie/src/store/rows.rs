@@ -43,7 +43,7 @@ pub(crate) struct StoredRecord {
     pub(crate) document: Option<Document>,
     pub(crate) created_at_ms: u64,
     pub(crate) updated_at_ms: u64,
-    pub(crate) siblings: bool,
+    pub(crate) contested: bool,
 }
 
 /// A record to be written back.
@@ -105,7 +105,7 @@ impl<'c> Rows<'c> {
     pub(super) fn load(&mut self, key: &RecordKey) -> Result<Option<StoredRecord>, Error> {
         let Some(collection) = self.collection_num(key.collection())? else { return Ok(None) };
         let mut statement = self.connection.prepare_cached(
-            "SELECT num, body, state, created_at, updated_at, siblings FROM record
+            "SELECT num, body, state, created_at, updated_at, contested FROM record
              WHERE collection = ?1 AND id = ?2",
         )?;
         let mut rows = statement.query(params![collection, key.id()])?;
@@ -121,7 +121,7 @@ impl<'c> Rows<'c> {
             document,
             created_at_ms: from_sql(row.get(3)?),
             updated_at_ms: from_sql(row.get(4)?),
-            siblings: row.get(5)?,
+            contested: row.get(5)?,
         }))
     }
 
@@ -155,7 +155,7 @@ impl<'c> Rows<'c> {
         let Changed { key, stored, registers, stamps: (first, last) } = *changed;
         let body = shown.document.as_ref().map(Document::to_json);
         let state = pack(registers, shown.document.as_ref());
-        let siblings = registers.has_siblings();
+        let contested = registers.is_contested();
         let (created, updated) = (first.unix_ms(), last.unix_ms());
         let num = match stored {
             Some(stored) => {
@@ -163,16 +163,16 @@ impl<'c> Rows<'c> {
                 let updated = updated.max(stored.updated_at_ms);
                 let mut statement = self.connection.prepare_cached(
                     "UPDATE record SET body = ?2, state = ?3, created_at = ?4, updated_at = ?5,
-                     siblings = ?6 WHERE num = ?1",
+                     contested = ?6 WHERE num = ?1",
                 )?;
                 let (created, updated) = (to_sql(created), to_sql(updated));
-                statement.execute(params![stored.num, body, state, created, updated, siblings])?;
+                statement.execute(params![stored.num, body, state, created, updated, contested])?;
                 stored.num
             }
             None => {
                 let collection = self.collection_num_or_new(key.collection())?;
                 let mut statement = self.connection.prepare_cached(
-                    "INSERT INTO record (collection, id, body, state, created_at, updated_at, siblings)
+                    "INSERT INTO record (collection, id, body, state, created_at, updated_at, contested)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?;
                 let (created, updated) = (to_sql(created), to_sql(updated));
@@ -183,12 +183,12 @@ impl<'c> Rows<'c> {
                     state,
                     created,
                     updated,
-                    siblings
+                    contested
                 ])?;
                 self.connection.last_insert_rowid()
             }
         };
-        if siblings || stored.is_some_and(|stored| stored.siblings) {
+        if contested || stored.is_some_and(|stored| stored.contested) {
             self.save_conflicts(num, shown, now_ms)?;
         }
         if key.collection() == POLICY_COLLECTION {
@@ -219,7 +219,7 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    /// Shows the records of a collection anew that its policy has a say in: those with siblings.
+    /// Shows the records of a collection anew that its policy has a say in: the contested ones.
     pub(super) fn show_anew(
         &mut self,
         collection: &str,
@@ -228,7 +228,7 @@ impl<'c> Rows<'c> {
         let Some(num) = self.collection_num(collection)? else { return Ok(Vec::new()) };
         let mut statement = self
             .connection
-            .prepare_cached("SELECT id FROM record WHERE collection = ?1 AND siblings <> 0")?;
+            .prepare_cached("SELECT id FROM record WHERE collection = ?1 AND contested <> 0")?;
         let ids: Vec<String> =
             statement.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut keys = Vec::with_capacity(ids.len());

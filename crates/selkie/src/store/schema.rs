@@ -31,10 +31,10 @@ CREATE TABLE record (
     state BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    siblings INTEGER NOT NULL,
+    contested INTEGER NOT NULL,
     UNIQUE (collection, id)
 );
-CREATE INDEX record_with_siblings ON record (collection) WHERE siblings <> 0;
+CREATE INDEX record_contested ON record (collection) WHERE contested <> 0;
 CREATE TABLE conflict (
     record INTEGER NOT NULL REFERENCES record (num),
     path BLOB NOT NULL,

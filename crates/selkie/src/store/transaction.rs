@@ -209,7 +209,7 @@ impl Inner<'_> {
         if !self.touched.contains_key(key) {
             let stored = self.rows.load(key)?;
             let shown = match &stored {
-                Some(stored) if stored.siblings => self.rows.view(key, &stored.registers)?,
+                Some(stored) if stored.contested => self.rows.view(key, &stored.registers)?,
                 Some(stored) => View { document: stored.document.clone(), conflicts: Vec::new() },
                 None => View::default(),
             };
@@ -303,8 +303,8 @@ fn write_record(
     let mut registers =
         stored.as_mut().map(|stored| std::mem::take(&mut stored.registers)).unwrap_or_default();
     apply_own(&mut registers, dot, stamp, record.operations);
-    // Without siblings every policy shows the one value there is: what was wanted.
-    let shown = if registers.has_siblings() || !resolution.is_empty() {
+    // Uncontested, every policy shows the one value there is: what was wanted.
+    let shown = if registers.is_contested() || !resolution.is_empty() {
         rows.view(&record.key, &registers)?
     } else {
         View { document: wanted, conflicts: Vec::new() }

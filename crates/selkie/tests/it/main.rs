@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod files;
+mod hostile;
 mod pairing;
 mod records;
-mod relay;
+
 mod support;
 mod sync;
