@@ -4,4 +4,5 @@
 
 mod conflicts;
 mod oracle;
+mod vectors;
 mod world;
