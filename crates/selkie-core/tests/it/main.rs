@@ -5,4 +5,5 @@
 mod conflicts;
 mod fields;
 mod oracle;
+mod vectors;
 mod world;
