@@ -85,13 +85,20 @@ impl EntryValue {
         }
     }
 
-    /// Whether it shows exactly this leaf.
-    #[must_use]
-    pub fn shows(&self, leaf: &Leaf) -> bool {
-        match (self, leaf) {
-            (Self::Value(mine), Leaf::Value(shown)) => mine == shown,
-            (Self::EmptyObject, Leaf::EmptyObject) => true,
+    /// Whether it shows exactly this leaf of a document; an object among those is empty.
+    pub(crate) fn shows(&self, leaf: &Value) -> bool {
+        match self {
+            Self::Value(mine) => !leaf.is_object() && mine == leaf,
+            Self::EmptyObject => leaf.is_object(),
             _ => false,
+        }
+    }
+
+    /// What shows this leaf of a document.
+    pub(crate) fn of_leaf(leaf: &Value) -> Self {
+        match leaf {
+            Value::Object(_) => Self::EmptyObject,
+            other => Self::Value(other.clone()),
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Only what differs is written, so that a write of one field never contends with a concurrent write
 //! of another, and an open conflict that the app did not touch stays open.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use crate::record::{Document, Leaf, Path, leaves};
+use crate::record::{Document, Path, leaf_values};
 
 use super::entry::EntryValue;
 use super::operation::{Operation, Written};
@@ -23,22 +23,21 @@ pub struct Seen<'a> {
 /// The operations that turn the document shown into `wanted`. Empty if they are equal.
 #[must_use]
 pub fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
-    let wanted_leaves = leaves(wanted.as_map());
-    let shown_leaves = seen.document.map(|shown| leaves(shown.as_map()));
-    if shown_leaves.as_ref() == Some(&wanted_leaves) {
+    if seen.document == Some(wanted) {
         return Vec::new();
     }
-    let mut operations = Operations { registers, by_path: BTreeMap::new() };
-    let alive = alive(registers, seen.delete_contested);
-    operations.by_path.insert(Path::root(), alive);
-    let nothing_shown = BTreeMap::new();
-    operations.write_changed(shown_leaves.as_ref().unwrap_or(&nothing_shown), &wanted_leaves);
-    match &shown_leaves {
-        Some(shown) => operations.remove(shown.keys(), &wanted_leaves),
+    let wanted = leaf_values(wanted.as_map());
+    let shown = seen.document.map(|shown| leaf_values(shown.as_map()));
+    let mut operations =
+        Operations { registers, all: Vec::with_capacity(wanted.len() + 1), wanted: &wanted };
+    operations.all.push(alive(registers, seen.delete_contested));
+    operations.write_changed(shown.as_deref().unwrap_or_default());
+    match &shown {
+        Some(shown) => operations.remove(shown.iter().map(|(path, _)| path)),
         // What a deleted record still holds, hidden, must not come back with the new document.
-        None => operations.remove(hidden_paths(registers), &wanted_leaves),
+        None => operations.remove(hidden_paths(registers)),
     }
-    operations.by_path.into_values().collect()
+    operations.finish()
 }
 
 /// The write at the root that every edit makes.
@@ -58,9 +57,9 @@ pub(crate) fn alive(registers: &Registers, delete_contested: bool) -> Operation 
 /// The operations that delete a record. Its values are hidden, not destroyed.
 #[must_use]
 pub fn delete(registers: &Registers) -> Vec<Operation> {
-    let mut operations = Operations { registers, by_path: BTreeMap::new() };
-    operations.write(Path::root(), Some(EntryValue::Dead));
-    operations.by_path.into_values().collect()
+    let mut operations = Operations { registers, all: Vec::new(), wanted: &[] };
+    operations.write(&Path::root(), Some(EntryValue::Dead));
+    operations.finish()
 }
 
 fn hidden_paths(registers: &Registers) -> impl Iterator<Item = &Path> {
@@ -72,21 +71,29 @@ fn hidden_paths(registers: &Registers) -> impl Iterator<Item = &Path> {
 
 struct Operations<'a> {
     registers: &'a Registers,
-    by_path: BTreeMap<Path, Operation>,
+    /// The leaves wanted, in order of path.
+    wanted: &'a [(Path, &'a Value)],
+    all: Vec<Operation>,
+}
+
+/// The leaf at a path, among leaves in order of path.
+fn leaf_at<'v>(leaves: &[(Path, &'v Value)], path: &Path) -> Option<&'v Value> {
+    let at = leaves.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
+    leaves.get(at).map(|(_, leaf)| *leaf)
 }
 
 impl Operations<'_> {
-    /// Overwrites all siblings at `path`; an operation that is there already stays.
-    fn write(&mut self, path: Path, value: Option<EntryValue>) {
-        let overwrites = self.registers.dots_at(&path).collect();
+    /// Overwrites all siblings at `path`.
+    fn write(&mut self, path: &Path, value: Option<EntryValue>) {
+        let overwrites = self.registers.dots_at(path).collect();
         let written = value.map(Written::plain);
-        self.by_path.entry(path.clone()).or_insert(Operation { path, overwrites, written });
+        self.all.push(Operation { path: path.clone(), overwrites, written });
     }
 
-    fn write_changed(&mut self, shown: &BTreeMap<Path, Leaf>, wanted: &BTreeMap<Path, Leaf>) {
-        for (path, leaf) in wanted {
-            if shown.get(path) != Some(leaf) {
-                self.write(path.clone(), Some(leaf.clone().into()));
+    fn write_changed(&mut self, shown: &[(Path, &Value)]) {
+        for (path, leaf) in self.wanted {
+            if leaf_at(shown, path) != Some(leaf) {
+                self.write(path, Some(EntryValue::of_leaf(leaf)));
                 self.clear_around(path);
             }
         }
@@ -97,20 +104,27 @@ impl Operations<'_> {
         let registers = self.registers;
         for ancestor in path.ancestors() {
             if !registers.at(&ancestor).is_empty() {
-                self.write(ancestor, None);
+                self.write(&ancestor, None);
             }
         }
         for (below, _) in registers.below(path) {
-            self.write(below.clone(), None);
+            self.write(below, None);
         }
     }
 
-    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>, wanted: &BTreeMap<Path, Leaf>) {
+    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
         for path in paths {
-            if !wanted.contains_key(path) {
-                self.write(path.clone(), Some(EntryValue::Absent));
+            if leaf_at(self.wanted, path).is_none() {
+                self.write(path, Some(EntryValue::Absent));
             }
         }
+    }
+
+    /// In order of path; of several operations at one path the first stays.
+    fn finish(mut self) -> Vec<Operation> {
+        self.all.sort_by(|one, other| one.path.cmp(&other.path));
+        self.all.dedup_by(|later, first| later.path == first.path);
+        self.all
     }
 }
 

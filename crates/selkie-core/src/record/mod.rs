@@ -11,5 +11,6 @@ pub mod value;
 
 pub use document::{Document, DocumentError};
 pub use key::{KeyError, RecordKey};
+pub(crate) use leaves::leaf_values;
 pub use leaves::{Leaf, document_of_leaves, leaves};
 pub use path::{Component, Path};
