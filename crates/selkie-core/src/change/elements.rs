@@ -44,7 +44,7 @@ impl Operations<'_> {
             items.iter().map(|item| (path.set_element(item), item)).collect();
         for (member, item) in &wanted {
             if self.registers.at(member).is_empty() {
-                self.write(member.clone(), Some(EntryValue::Value((*item).clone())));
+                self.write(member, Some(EntryValue::Value((*item).clone())));
             }
         }
         self.become_container(path, items.is_empty(), |below| wanted.contains_key(below));
@@ -56,7 +56,7 @@ impl Operations<'_> {
         let before = counter_part(self.registers.at(&own)).unwrap_or(0);
         let difference = wanted.saturating_sub(counter_sum(self.registers, path));
         let part = before.saturating_add(difference).clamp(-INTEGER_MAX, INTEGER_MAX);
-        self.write(own, Some(EntryValue::Value(part.into())));
+        self.write(&own, Some(EntryValue::Value(part.into())));
         let counts = |below: &Path| matches!(below.last_element(), Some(Element::Counter(_)));
         self.become_container(path, false, counts);
     }
@@ -64,19 +64,15 @@ impl Operations<'_> {
     /// Clears what cannot stand beside the elements at `path`, and those not to be kept.
     fn become_container(&mut self, path: &Path, empty: bool, keep: impl Fn(&Path) -> bool) {
         let registers = self.registers;
-        for ancestor in path.ancestors() {
-            if !registers.at(&ancestor).is_empty() {
-                self.write(ancestor, None);
-            }
-        }
+        self.clear_above(path);
         if empty {
-            self.write(path.clone(), Some(EntryValue::EmptyArray));
+            self.write(path, Some(EntryValue::EmptyArray));
         } else if !registers.at(path).is_empty() {
-            self.write(path.clone(), None);
+            self.write(path, None);
         }
         for (below, _) in registers.below(path) {
             if !keep(below) {
-                self.write(below.clone(), None);
+                self.write(below, None);
             }
         }
     }
@@ -117,10 +113,10 @@ impl Operations<'_> {
                 |element| element.path.clone(),
             );
             if element.is_none_or(|element| element.position != position) {
-                self.write(place.clone(), Some(EntryValue::Value(position.as_str().into())));
+                self.write(&place, Some(EntryValue::Value(position.as_str().into())));
             }
             if element.is_none_or(|element| element.value != *item) {
-                self.write(place.list_value(), Some(EntryValue::Value(item.clone())));
+                self.write(&place.list_value(), Some(EntryValue::Value(item.clone())));
             }
             kept.insert(place.list_value());
             kept.insert(place);

@@ -126,13 +126,20 @@ impl EntryValue {
         }
     }
 
-    /// Whether it is exactly this leaf.
-    #[must_use]
-    pub fn shows(&self, leaf: &Leaf) -> bool {
-        match (self, leaf) {
-            (Self::Value(mine), Leaf::Value(shown)) => mine == shown,
-            (Self::EmptyObject, Leaf::EmptyObject) => true,
+    /// Whether it is exactly this leaf of a document; an object among those is empty.
+    pub(crate) fn shows(&self, leaf: &Value) -> bool {
+        match self {
+            Self::Value(mine) => !leaf.is_object() && mine == leaf,
+            Self::EmptyObject => leaf.is_object(),
             _ => false,
+        }
+    }
+
+    /// What shows this leaf of a document; an object that is not empty is written whole.
+    pub(crate) fn of_leaf(leaf: &Value) -> Self {
+        match leaf {
+            Value::Object(map) if map.is_empty() => Self::EmptyObject,
+            other => Self::Value(other.clone()),
         }
     }
 }

@@ -3,11 +3,9 @@
 //! Only what differs is written, so that a write of one field never contends with a concurrent write
 //! of another, and an open conflict that the app did not touch stays open.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use crate::record::{Document, FieldType, Leaf, Path, Schema};
+use crate::record::{Document, FieldType, Path, Schema};
 
 use super::change::Dot;
 use super::entry::EntryValue;
@@ -40,26 +38,25 @@ pub fn put(
     wanted: &Document,
     writer: Writer<'_>,
 ) -> Vec<Operation> {
-    let wanted_leaves = writer.schema.leaves(wanted.as_map());
-    let shown_leaves = seen.document.map(|shown| writer.schema.leaves(shown.as_map()));
-    if shown_leaves.as_ref() == Some(&wanted_leaves) {
+    if seen.document == Some(wanted) {
         return Vec::new();
     }
-    let mut operations = Operations { registers, writer, by_path: BTreeMap::new() };
-    let alive = alive(registers, seen.delete_contested);
-    operations.by_path.insert(Path::root(), alive);
-    let nothing_shown = BTreeMap::new();
-    operations.write_changed(shown_leaves.as_ref().unwrap_or(&nothing_shown), &wanted_leaves);
-    match &shown_leaves {
-        Some(shown) => operations.remove(shown.keys(), &wanted_leaves),
+    let wanted = writer.schema.leaf_values(wanted.as_map());
+    let shown = seen.document.map(|shown| writer.schema.leaf_values(shown.as_map()));
+    let all = Vec::with_capacity(wanted.len() + 1);
+    let mut operations = Operations { registers, writer, wanted: &wanted, all };
+    operations.all.push(alive(registers, seen.delete_contested));
+    operations.write_changed(shown.as_deref().unwrap_or_default());
+    match &shown {
+        Some(shown) => operations.remove(shown.iter().map(|(path, _)| path)),
         // What a deleted record still holds, hidden, must not come back with the new document.
-        None => operations.remove_hidden(&wanted_leaves),
+        None => operations.remove_hidden(),
     }
-    if seen.document.is_some() && operations.by_path.len() == 1 {
+    if shown.is_some() && operations.all.len() == 1 {
         // Only an order differs that a set does not have.
         return Vec::new();
     }
-    operations.by_path.into_values().collect()
+    operations.finish()
 }
 
 /// The write at the root that every edit makes.
@@ -88,30 +85,38 @@ pub fn delete(registers: &Registers) -> Vec<Operation> {
 pub(super) struct Operations<'a> {
     pub(super) registers: &'a Registers,
     pub(super) writer: Writer<'a>,
-    by_path: BTreeMap<Path, Operation>,
+    /// The leaves wanted, in order of path.
+    wanted: &'a [(Path, &'a Value)],
+    all: Vec<Operation>,
+}
+
+/// The leaf at a path, among leaves in order of path.
+fn leaf_at<'v>(leaves: &[(Path, &'v Value)], path: &Path) -> Option<&'v Value> {
+    let at = leaves.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
+    leaves.get(at).map(|(_, leaf)| *leaf)
 }
 
 impl Operations<'_> {
-    /// Overwrites all siblings at `path`; an operation that is there already stays.
-    pub(super) fn write(&mut self, path: Path, value: Option<EntryValue>) {
-        let overwrites = self.registers.dots_at(&path).collect();
+    /// Overwrites all siblings at `path`; what was written there before stays.
+    pub(super) fn write(&mut self, path: &Path, value: Option<EntryValue>) {
+        let overwrites = self.registers.dots_at(path).collect();
         let written = value.map(Written::plain);
-        self.by_path.entry(path.clone()).or_insert(Operation { path, overwrites, written });
+        self.all.push(Operation { path: path.clone(), overwrites, written });
     }
 
-    fn write_changed(&mut self, shown: &BTreeMap<Path, Leaf>, wanted: &BTreeMap<Path, Leaf>) {
-        for (path, leaf) in wanted {
-            if shown.get(path) == Some(leaf) {
+    fn write_changed(&mut self, shown: &[(Path, &Value)]) {
+        for (path, leaf) in self.wanted {
+            if leaf_at(shown, path) == Some(leaf) {
                 continue;
             }
             match (self.writer.schema.type_at(path), leaf) {
-                (FieldType::Set, Leaf::Value(Value::Array(items))) => self.write_set(path, items),
-                (FieldType::List, Leaf::Value(Value::Array(items))) => self.write_list(path, items),
-                (FieldType::Counter, Leaf::Value(Value::Number(number))) if number.is_i64() => {
+                (FieldType::Set, Value::Array(items)) => self.write_set(path, items),
+                (FieldType::List, Value::Array(items)) => self.write_list(path, items),
+                (FieldType::Counter, Value::Number(number)) if number.is_i64() => {
                     self.write_counter(path, number.as_i64().unwrap_or(0));
                 }
                 _ => {
-                    self.write(path.clone(), Some(leaf.clone().into()));
+                    self.write(path, Some(EntryValue::of_leaf(leaf)));
                     self.clear_around(path);
                 }
             }
@@ -120,41 +125,52 @@ impl Operations<'_> {
 
     /// A leaf cannot stand above or below another: what its writer saw there goes.
     fn clear_around(&mut self, path: &Path) {
+        self.clear_above(path);
         let registers = self.registers;
-        for ancestor in path.ancestors() {
-            if !registers.at(&ancestor).is_empty() {
-                self.write(ancestor, None);
-            }
-        }
         for (below, _) in registers.below(path) {
-            self.write(below.clone(), None);
+            self.write(below, None);
         }
     }
 
-    fn remove_hidden(&mut self, wanted: &BTreeMap<Path, Leaf>) {
+    pub(super) fn clear_above(&mut self, path: &Path) {
+        for ancestor in path.ancestors() {
+            if !self.registers.at(&ancestor).is_empty() {
+                self.write(&ancestor, None);
+            }
+        }
+    }
+
+    fn remove_hidden(&mut self) {
         let registers = self.registers;
         for (path, siblings) in registers.iter().filter(|(path, _)| !path.is_root()) {
             if let Some(container) = path.container() {
-                if !wanted.contains_key(&container) {
-                    self.write(path.clone(), None);
+                if leaf_at(self.wanted, &container).is_none() {
+                    self.write(path, None);
                 }
             } else if siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some()) {
-                self.remove([path].into_iter(), wanted);
+                self.remove([path].into_iter());
             }
         }
     }
 
-    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>, wanted: &BTreeMap<Path, Leaf>) {
+    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
+        let registers = self.registers;
         for path in paths {
-            if !wanted.contains_key(path) {
-                self.write(path.clone(), Some(EntryValue::Absent));
+            if leaf_at(self.wanted, path).is_none() {
+                self.write(path, Some(EntryValue::Absent));
                 // The elements of a set, counter or list; fields below are leaves of their own.
-                let registers = self.registers;
                 for (below, _) in registers.below(path) {
-                    self.write(below.clone(), None);
+                    self.write(below, None);
                 }
             }
         }
+    }
+
+    /// In order of path; of several operations at one path the first stays.
+    fn finish(mut self) -> Vec<Operation> {
+        self.all.sort_by(|one, other| one.path.cmp(&other.path));
+        self.all.dedup_by(|later, first| later.path == first.path);
+        self.all
     }
 }
 

@@ -4,7 +4,7 @@
 //! device of its own, and the merged state is shown by the strategy. Which of the two is called local
 //! makes no difference: devices are named after what they wrote.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use selkie_wire::{DeviceId, Digest};
 use serde_json::Value;
@@ -200,15 +200,13 @@ impl ConflictResolver {
         base: Option<&Document>,
         merged: &Document,
     ) -> Vec<Decision> {
-        let leaves = |document: &Document| self.schema.leaves(document.as_map());
-        let [first, second] = inputs;
-        let paths: BTreeMap<Path, ()> = leaves(&first.document)
-            .into_keys()
-            .chain(leaves(&second.document).into_keys())
-            .map(|path| (path, ()))
+        let paths: BTreeSet<Path> = inputs
+            .iter()
+            .flat_map(|input| self.schema.leaf_values(input.document.as_map()))
+            .map(|(path, _)| path)
             .collect();
         paths
-            .into_keys()
+            .into_iter()
             .filter_map(|path| {
                 let candidates: Vec<Option<Value>> =
                     inputs.iter().map(|input| input.document.value_at(&path).cloned()).collect();

@@ -28,18 +28,42 @@ pub enum Leaf {
 /// ```
 #[must_use]
 pub fn leaves(map: &Map<String, Value>) -> BTreeMap<Path, Leaf> {
-    let mut out = Vec::with_capacity(map.len());
-    collect(&Path::root(), map, &mut out);
-    out.into_iter().collect()
+    let leaf = |value: &Value| match value {
+        Value::Object(_) => Leaf::EmptyObject,
+        other => Leaf::Value(other.clone()),
+    };
+    leaf_values(map).into_iter().map(|(path, value)| (path, leaf(value))).collect()
 }
 
-fn collect(at: &Path, map: &Map<String, Value>, out: &mut Vec<(Path, Leaf)>) {
+/// The leaves of a document in order of path, as they stand in it: an object among them is empty.
+pub(crate) fn leaf_values(map: &Map<String, Value>) -> Vec<(Path, &Value)> {
+    leaf_values_but(map, &|_| false)
+}
+
+/// The same, but for the objects that are written whole: each of them is one leaf.
+pub(super) fn leaf_values_but<'v>(
+    map: &'v Map<String, Value>,
+    whole: &dyn Fn(&Path) -> bool,
+) -> Vec<(Path, &'v Value)> {
+    let mut out = Vec::with_capacity(map.len());
+    collect(&Path::root(), map, whole, &mut out);
+    out.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    out
+}
+
+fn collect<'v>(
+    at: &Path,
+    map: &'v Map<String, Value>,
+    whole: &dyn Fn(&Path) -> bool,
+    out: &mut Vec<(Path, &'v Value)>,
+) {
     for (key, value) in map {
         let path = at.child(key);
         match value {
-            Value::Object(nested) if nested.is_empty() => out.push((path, Leaf::EmptyObject)),
-            Value::Object(nested) => collect(&path, nested, out),
-            other => out.push((path, Leaf::Value(other.clone()))),
+            Value::Object(nested) if !nested.is_empty() && !whole(&path) => {
+                collect(&path, nested, whole, out);
+            }
+            leaf => out.push((path, leaf)),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod value;
 pub use document::{Document, DocumentError};
 pub use element::Element;
 pub use key::{KeyError, RecordKey};
+pub(crate) use leaves::leaf_values;
 pub use leaves::{Leaf, document_of_leaves, leaves};
 pub use path::{Component, Path};
 pub use position::position_between;

@@ -21,6 +21,9 @@ use crate::limits::{DOCUMENT_DEPTH_MAX, KEY_BYTES_MAX};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Path(Vec<u8>);
 
+/// Elements on one path: a list's element, and its value below it.
+const ELEMENTS_MAX: usize = 2;
+
 /// One step of a [`Path`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component<'a> {
@@ -57,12 +60,16 @@ impl Path {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
-        let mut depth = 0;
+        let (mut keys, mut elements) = (0, 0);
         while !rest.is_empty() {
-            (_, rest) = split_component(rest)?;
-            depth += 1;
+            let component;
+            (component, rest) = split_component(rest)?;
+            match component {
+                Component::Key(_) => keys += 1,
+                Component::Element(_) => elements += 1,
+            }
         }
-        (depth <= DOCUMENT_DEPTH_MAX + 2).then(|| Self(bytes.to_vec()))
+        (keys <= DOCUMENT_DEPTH_MAX && elements <= ELEMENTS_MAX).then(|| Self(bytes.to_vec()))
     }
 
     /// Reads dotted text as people type it; a key with a dot or a quote in it is written as a JSON
@@ -89,15 +96,11 @@ impl Path {
             match rest.strip_prefix('.') {
                 Some(more) => rest = more,
                 None => {
-                    return (rest.is_empty() && path.is_typable()).then_some(path);
+                    return (rest.is_empty() && Self::from_bytes(&path.0).is_some())
+                        .then_some(path);
                 }
             }
         }
-    }
-
-    /// Whether a document can have a value here: not too deep, no key too long.
-    fn is_typable(&self) -> bool {
-        Self::from_bytes(&self.0).is_some() && self.components().count() <= DOCUMENT_DEPTH_MAX
     }
 
     /// The encoding.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Document, Leaf, Path, leaves};
+use super::leaves::leaf_values_but;
+use super::{Document, Path};
 
 /// How concurrent writes of one field come together. Granularity lives in the data, so every version
 /// reads every type, whatever its own schema says.
@@ -129,33 +130,10 @@ impl Schema {
         self.fields.get(path).copied().unwrap_or_default()
     }
 
-    /// The leaves of a document: as without a schema, but an atomic object is one leaf.
-    #[must_use]
-    pub fn leaves(&self, map: &Map<String, Value>) -> BTreeMap<Path, Leaf> {
-        if !self.fields.values().any(|field_type| *field_type == FieldType::Atomic) {
-            return leaves(map);
-        }
-        let mut out = BTreeMap::new();
-        self.collect(&Path::root(), map, &mut out);
-        out
-    }
-
-    fn collect(&self, at: &Path, map: &Map<String, Value>, out: &mut BTreeMap<Path, Leaf>) {
-        for (key, value) in map {
-            let path = at.child(key);
-            match value {
-                Value::Object(nested) if self.type_at(&path) != FieldType::Atomic => {
-                    if nested.is_empty() {
-                        out.insert(path, Leaf::EmptyObject);
-                    } else {
-                        self.collect(&path, nested, out);
-                    }
-                }
-                other => {
-                    out.insert(path, Leaf::Value(other.clone()));
-                }
-            }
-        }
+    /// The leaves of a document in order of path: as without a schema, but an atomic object is one
+    /// leaf. Every other object among them is empty.
+    pub(crate) fn leaf_values<'v>(&self, map: &'v Map<String, Value>) -> Vec<(Path, &'v Value)> {
+        leaf_values_but(map, &|path| self.type_at(path) == FieldType::Atomic)
     }
 
     /// The document kept in the system collection of schemas.

@@ -100,7 +100,7 @@ impl Database {
 
 /// The schema of the preferences: what two devices count adds up.
 pub(super) fn counting_answers() -> Schema {
-    let fields = ANSWERS.into_iter().filter_map(|answer| Path::parse(answer));
+    let fields = ANSWERS.into_iter().filter_map(Path::parse);
     let fields = fields.map(|path| (path, FieldType::Counter)).collect();
     Schema { fields, ..Schema::default() }
 }

@@ -141,16 +141,15 @@ impl Database {
         collection: &str,
         id: &str,
     ) -> Result<Option<Record>, Error> {
-        let Self { connection, cache } = self;
-        let Some(num) = Rows::new(connection, cache)?.collection_num(collection)? else {
-            return Ok(None);
-        };
-        let mut statement = connection.prepare_cached(
+        // One statement: to look the collection up in what is remembered, it would first have to be
+        // asked whether another process has written since, which costs as much as the read.
+        let mut statement = self.connection.prepare_cached(
             "SELECT id, body, created_at, updated_at, CASE WHEN contested <> 0
              THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END
-             FROM record WHERE collection = ?1 AND id = ?2 AND body IS NOT NULL",
+             FROM record WHERE collection = (SELECT num FROM collection WHERE name = ?1)
+             AND id = ?2 AND body IS NOT NULL",
         )?;
-        let mut rows = statement.query(params![num, id])?;
+        let mut rows = statement.query(params![collection, id])?;
         rows.next()?.map(record_of).transpose()
     }
 }
