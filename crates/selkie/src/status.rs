@@ -52,7 +52,7 @@ pub struct Status {
     pub records: u64,
     /// The collections, by name.
     pub collections: Vec<CollectionInfo>,
-    /// Changes made here and not yet sealed for sending.
+    /// Changes made here that no relay is known to have.
     pub unsent_changes: u64,
     /// Conflicts that wait for a person.
     pub open_conflicts: u64,

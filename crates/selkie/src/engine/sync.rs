@@ -41,7 +41,7 @@ pub struct SyncProgress {
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncReport {
-    /// Own changes sealed in this run.
+    /// Own changes the relay stored.
     pub changes_sent: u64,
     /// Own segments the relay stored.
     pub segments_sent: u64,
@@ -183,7 +183,7 @@ impl Run<'_> {
     fn push(&mut self, engine: &mut Engine, after: SegmentNumber) -> Result<(), Failure> {
         let (outgoing, own) = {
             let mut database = self.vault.database();
-            self.report.changes_sent += database.seal_waiting(&self.identity)?;
+            database.seal_waiting(&self.identity)?;
             (database.outgoing(after)?, database.own_head()?)
         };
         if outgoing.envelopes.is_empty() {
@@ -200,7 +200,11 @@ impl Run<'_> {
         self.report.segments_sent += acknowledged.0.saturating_sub(before.0);
         self.report.quota_exhausted |=
             response.outcomes.contains(&selkie_wire::relay::PushOutcome::Quota);
-        self.vault.database().store_acknowledged(self.url, acknowledged)?;
+        {
+            let database = self.vault.database();
+            self.report.changes_sent += database.changes_in(before, acknowledged)?;
+            database.store_acknowledged(self.url, acknowledged)?;
+        }
         outcome?;
         self.tell(SyncPhase::Push);
         Ok(())

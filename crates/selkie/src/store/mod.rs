@@ -9,6 +9,7 @@
 mod apply;
 mod attention;
 mod conflicts;
+mod context;
 mod database;
 mod digest;
 mod files;

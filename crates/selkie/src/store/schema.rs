@@ -68,7 +68,8 @@ CREATE TABLE unique_key (
 CREATE INDEX unique_key_of_record ON unique_key (record);
 
 CREATE TABLE log (number INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, bytes BLOB NOT NULL);
-CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, changes INTEGER NOT NULL,
+    bytes BLOB NOT NULL);
 
 CREATE TABLE seen (device BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE seen_beyond_gap (device BLOB NOT NULL, number INTEGER NOT NULL,

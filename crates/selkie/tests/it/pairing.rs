@@ -102,6 +102,24 @@ fn other_digits_end_the_pairing_on_both_sides() {
 }
 
 #[test]
+fn a_refusal_reaches_the_device_that_asked() {
+    let relay = relay();
+    let (phone, _) = pair(&relay.url());
+    let invitation = phone.vault.invite(&relay.url(), Unlock::Passphrase(PASSPHRASE)).unwrap();
+    let (code, url) = (invitation.code().to_owned(), relay.url());
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new.db");
+    std::thread::scope(|scope| {
+        let joining =
+            scope.spawn(|| Vault::join(&path, &url, &code, Unlock::Key(&KEY), &mut |_| true));
+        invitation.wait(&mut || true).unwrap().refuse().unwrap();
+        assert_eq!(joining.join().unwrap().unwrap_err().kind(), ErrorKind::Pairing);
+    });
+    assert!(!path.exists());
+    assert_eq!(phone.vault.status().unwrap().devices.len(), 2);
+}
+
+#[test]
 fn a_second_device_cannot_use_the_same_code() {
     let relay = relay();
     let (phone, _) = pair(&relay.url());

@@ -428,8 +428,11 @@ fn sync_without_a_relay_says_so_and_the_store_works_on() {
     assert_eq!(error.kind(), ErrorKind::Network);
     let last = phone.vault.status().unwrap().last_sync.unwrap();
     assert_eq!((last.url.as_str(), last.outcome.as_str()), ("http://127.0.0.1:9", "network"));
+    assert_eq!(phone.vault.status().unwrap().unsent_changes, 1, "sealed, and nowhere but here");
     put(&phone, "b", &json!({"n": 2}));
     assert_eq!(get(&phone, "b"), Some(json!({"n": 2})));
+    assert_eq!(sync(&phone, &http.url()).changes_sent, 2);
+    assert_eq!(phone.vault.status().unwrap().unsent_changes, 0);
     let plain = phone.vault.sync("http://relay.example", &mut |_| {}).unwrap_err();
     assert_eq!(plain.kind(), ErrorKind::InvalidInput);
 }
