@@ -475,7 +475,7 @@ def changes():
             {"path": ["title"], "overwrites": [[b, 1]],
              "written": {"value": 1, "priority": -4, "class": 1, "origin": stamp + 3}}]]]},
         {"name": "a kind of a later version", "device": a, "number": 4, "stamp": 0, "records": [["notes", "n1", [
-            {"path": [], "written": {"kind": 5, "value": ""}},
+            {"path": [], "written": {"kind": 99, "value": ""}},
             {"path": ["tags", {"element": "00ff"}], "written": {"kind": 77, "value": "0102", "priority": 2**31 - 1}}]]]},
         {"name": "every kind of value", "device": a, "number": 5, "stamp": 2**64 - 1, "records": [["values", "v", [
             {"path": [name], "written": {"value": value}} for name, value in sorted(values.items(), key=lambda i: component(i[0]))]]]},

@@ -4,12 +4,17 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use xtask::{loc, tidy, tree};
+use xtask::{bench, loc, tidy, tree};
 
 type Task = fn(arguments: &[String]) -> Result<(), Box<dyn Error>>;
 
 /// Name, what it does, and the task. Add a chore here.
-const TASKS: [(&str, &str, Task); 3] = [
+const TASKS: [(&str, &str, Task); 4] = [
+    (
+        "bench",
+        "measure `store` and write the result to docs/BENCHMARKS.md; with --quick only print it",
+        bench::run,
+    ),
     ("help", "list the tasks", help),
     ("loc", "count lines for each crate", lines_of_code),
     (

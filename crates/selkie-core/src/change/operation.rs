@@ -168,12 +168,11 @@ impl Operation {
         let value = match (kind, json) {
             (None, None) => None,
             (None, Some(json)) => Some(EntryValue::Value(json)),
-            (Some(1), _) => Some(EntryValue::EmptyObject),
-            (Some(2), _) => Some(EntryValue::Absent),
-            (Some(3), _) => Some(EntryValue::Alive),
-            (Some(4), _) => Some(EntryValue::Dead),
             (Some(0), _) => return refuse("kind 0 is written without its number"),
-            (Some(kind), _) => Some(EntryValue::Unknown { kind, bytes: opaque }),
+            (Some(kind), _) => {
+                let unknown = || EntryValue::Unknown { kind, bytes: opaque };
+                Some(EntryValue::from_kind(kind).unwrap_or_else(unknown))
+            }
         };
         if value
             .as_ref()

@@ -3,10 +3,11 @@
 //! Only what differs is written, so that a write of one field never contends with a concurrent write
 //! of another, and an open conflict that the app did not touch stays open.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use crate::record::{Document, Leaf, Path, leaves};
+use crate::record::{Document, FieldType, Path, Schema};
 
+use super::change::Dot;
 use super::entry::EntryValue;
 use super::operation::{Operation, Written};
 use super::registers::Registers;
@@ -20,25 +21,42 @@ pub struct Seen<'a> {
     pub delete_contested: bool,
 }
 
+/// Who writes, and by which schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The types of the collection's fields.
+    pub schema: &'a Schema,
+    /// The change that the operations become part of; it names new elements of lists.
+    pub dot: Dot,
+}
+
 /// The operations that turn the document shown into `wanted`. Empty if they are equal.
 #[must_use]
-pub fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
-    let wanted_leaves = leaves(wanted.as_map());
-    let shown_leaves = seen.document.map(|shown| leaves(shown.as_map()));
-    if shown_leaves.as_ref() == Some(&wanted_leaves) {
+pub fn put(
+    registers: &Registers,
+    seen: Seen<'_>,
+    wanted: &Document,
+    writer: Writer<'_>,
+) -> Vec<Operation> {
+    if seen.document == Some(wanted) {
         return Vec::new();
     }
-    let mut operations = Operations { registers, by_path: BTreeMap::new() };
-    let alive = alive(registers, seen.delete_contested);
-    operations.by_path.insert(Path::root(), alive);
-    let nothing_shown = BTreeMap::new();
-    operations.write_changed(shown_leaves.as_ref().unwrap_or(&nothing_shown), &wanted_leaves);
-    match &shown_leaves {
-        Some(shown) => operations.remove(shown.keys(), &wanted_leaves),
+    let wanted = writer.schema.leaf_values(wanted.as_map());
+    let shown = seen.document.map(|shown| writer.schema.leaf_values(shown.as_map()));
+    let all = Vec::with_capacity(wanted.len() + 1);
+    let mut operations = Operations { registers, writer, wanted: &wanted, all };
+    operations.all.push(alive(registers, seen.delete_contested));
+    operations.write_changed(shown.as_deref().unwrap_or_default());
+    match &shown {
+        Some(shown) => operations.remove(shown.iter().map(|(path, _)| path)),
         // What a deleted record still holds, hidden, must not come back with the new document.
-        None => operations.remove(hidden_paths(registers), &wanted_leaves),
+        None => operations.remove_hidden(),
     }
-    operations.by_path.into_values().collect()
+    if shown.is_some() && operations.all.len() == 1 {
+        // Only an order differs that a set does not have.
+        return Vec::new();
+    }
+    operations.finish()
 }
 
 /// The write at the root that every edit makes.
@@ -58,71 +76,118 @@ pub(crate) fn alive(registers: &Registers, delete_contested: bool) -> Operation 
 /// The operations that delete a record. Its values are hidden, not destroyed.
 #[must_use]
 pub fn delete(registers: &Registers) -> Vec<Operation> {
-    let mut operations = Operations { registers, by_path: BTreeMap::new() };
-    operations.write(Path::root(), Some(EntryValue::Dead));
-    operations.by_path.into_values().collect()
+    let root = Path::root();
+    let overwrites = registers.dots_at(&root).collect();
+    let written = Some(Written::plain(EntryValue::Dead));
+    vec![Operation { path: root, overwrites, written }]
 }
 
-fn hidden_paths(registers: &Registers) -> impl Iterator<Item = &Path> {
-    registers.iter().filter_map(|(path, siblings)| {
-        let shows = siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some());
-        (shows && !path.is_root()).then_some(path)
-    })
+pub(super) struct Operations<'a> {
+    pub(super) registers: &'a Registers,
+    pub(super) writer: Writer<'a>,
+    /// The leaves wanted, in order of path.
+    wanted: &'a [(Path, &'a Value)],
+    all: Vec<Operation>,
 }
 
-struct Operations<'a> {
-    registers: &'a Registers,
-    by_path: BTreeMap<Path, Operation>,
+/// The leaf at a path, among leaves in order of path.
+fn leaf_at<'v>(leaves: &[(Path, &'v Value)], path: &Path) -> Option<&'v Value> {
+    let at = leaves.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
+    leaves.get(at).map(|(_, leaf)| *leaf)
 }
 
 impl Operations<'_> {
-    /// Overwrites all siblings at `path`; an operation that is there already stays.
-    fn write(&mut self, path: Path, value: Option<EntryValue>) {
-        let overwrites = self.registers.dots_at(&path).collect();
+    /// Overwrites all siblings at `path`; what was written there before stays.
+    pub(super) fn write(&mut self, path: &Path, value: Option<EntryValue>) {
+        let overwrites = self.registers.dots_at(path).collect();
         let written = value.map(Written::plain);
-        self.by_path.entry(path.clone()).or_insert(Operation { path, overwrites, written });
+        self.all.push(Operation { path: path.clone(), overwrites, written });
     }
 
-    fn write_changed(&mut self, shown: &BTreeMap<Path, Leaf>, wanted: &BTreeMap<Path, Leaf>) {
-        for (path, leaf) in wanted {
-            if shown.get(path) != Some(leaf) {
-                self.write(path.clone(), Some(leaf.clone().into()));
-                self.clear_around(path);
+    fn write_changed(&mut self, shown: &[(Path, &Value)]) {
+        for (path, leaf) in self.wanted {
+            if leaf_at(shown, path) == Some(leaf) {
+                continue;
+            }
+            match (self.writer.schema.type_at(path), leaf) {
+                (FieldType::Set, Value::Array(items)) => self.write_set(path, items),
+                (FieldType::List, Value::Array(items)) => self.write_list(path, items),
+                (FieldType::Counter, Value::Number(number)) if number.is_i64() => {
+                    self.write_counter(path, number.as_i64().unwrap_or(0));
+                }
+                _ => {
+                    self.write(path, Some(EntryValue::of_leaf(leaf)));
+                    self.clear_around(path);
+                }
             }
         }
     }
 
     /// A leaf cannot stand above or below another: what its writer saw there goes.
     fn clear_around(&mut self, path: &Path) {
+        self.clear_above(path);
         let registers = self.registers;
-        for ancestor in path.ancestors() {
-            if !registers.at(&ancestor).is_empty() {
-                self.write(ancestor, None);
-            }
-        }
         for (below, _) in registers.below(path) {
-            self.write(below.clone(), None);
+            self.write(below, None);
         }
     }
 
-    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>, wanted: &BTreeMap<Path, Leaf>) {
-        for path in paths {
-            if !wanted.contains_key(path) {
-                self.write(path.clone(), Some(EntryValue::Absent));
+    pub(super) fn clear_above(&mut self, path: &Path) {
+        for ancestor in path.ancestors() {
+            if !self.registers.at(&ancestor).is_empty() {
+                self.write(&ancestor, None);
             }
         }
+    }
+
+    fn remove_hidden(&mut self) {
+        let registers = self.registers;
+        for (path, siblings) in registers.iter().filter(|(path, _)| !path.is_root()) {
+            if let Some(container) = path.container() {
+                if leaf_at(self.wanted, &container).is_none() {
+                    self.write(path, None);
+                }
+            } else if siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some()) {
+                self.remove([path].into_iter());
+            }
+        }
+    }
+
+    fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
+        let registers = self.registers;
+        for path in paths {
+            if leaf_at(self.wanted, path).is_none() {
+                self.write(path, Some(EntryValue::Absent));
+                // The elements of a set, counter or list; fields below are leaves of their own.
+                for (below, _) in registers.below(path) {
+                    self.write(below, None);
+                }
+            }
+        }
+    }
+
+    /// In order of path; of several operations at one path the first stays.
+    fn finish(mut self) -> Vec<Operation> {
+        self.all.sort_by(|one, other| one.path.cmp(&other.path));
+        self.all.dedup_by(|later, first| later.path == first.path);
+        self.all
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use crate::change::{ChangeNumber, Dot, Entry, Sibling};
+    use crate::change::{ChangeNumber, Entry, Sibling};
     use crate::clock::Stamp;
     use selkie_wire::DeviceId;
 
     use super::*;
+
+    fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
+        let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(9) };
+        super::put(registers, seen, wanted, Writer { schema: &Schema::default(), dot })
+    }
 
     fn seen(document: &Document) -> Seen<'_> {
         Seen { document: Some(document), delete_contested: false }
@@ -137,7 +202,7 @@ mod tests {
         let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(number) };
         for operation in operations {
             for seen in operation.overwrites {
-                assert!(registers.remove(&operation.path, seen), "names what is there");
+                assert!(registers.remove(&operation.path, seen).is_some(), "names what is there");
             }
             if let Some(Written { value, priority, class, origin, .. }) = operation.written {
                 let entry = Entry { stamp: Stamp(number), priority, class, origin, value };

@@ -3,7 +3,6 @@
 //! A value that the document shows is not stored twice: the blob then holds only who wrote it.
 
 use core::fmt;
-use std::collections::BTreeMap;
 
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
@@ -11,7 +10,7 @@ use selkie_wire::{DeviceId, cbor};
 
 use crate::change::{ChangeNumber, Class, Dot, Entry, EntryValue, Registers, Sibling};
 use crate::clock::Stamp;
-use crate::record::{Document, Leaf, Path, leaves, value};
+use crate::record::{Document, Path, leaf_values, value};
 
 /// The blob does not fit its document: the database was damaged, or written by a later version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Origin {
 /// Packs registers beside the document shown. Equal input gives equal bytes on every device.
 #[must_use]
 pub fn pack(registers: &Registers, shown: Option<&Document>) -> Vec<u8> {
-    let shown = shown.map(|shown| leaves(shown.as_map())).unwrap_or_default();
+    let shown = shown.map(|shown| leaf_values(shown.as_map())).unwrap_or_default();
     let mut origins: Vec<Origin> = Vec::new();
     let mut index_of = |sibling: &Sibling| {
         let origin = Origin::of(sibling);
@@ -66,19 +65,22 @@ pub fn pack(registers: &Registers, shown: Option<&Document>) -> Vec<u8> {
         })
     };
     let mut shown_by: Vec<Option<usize>> = Vec::with_capacity(shown.len());
-    let mut elided: BTreeMap<&Path, Dot> = BTreeMap::new();
+    let mut elided: Vec<(&Path, Dot)> = Vec::with_capacity(shown.len());
     for (path, leaf) in &shown {
         let sibling = registers.at(path).iter().find(|sibling| sibling.entry.value.shows(leaf));
         shown_by.push(sibling.map(&mut index_of));
         if let Some(sibling) = sibling {
-            elided.insert(path, sibling.dot);
+            elided.push((path, sibling.dot));
         }
     }
     let mut rest: Vec<(&Path, Vec<(usize, &EntryValue)>)> = Vec::new();
+    // Both are in order of path, and what is elided is among the registers.
+    let mut elided = elided.into_iter().peekable();
     for (path, siblings) in registers.iter() {
+        let elided = elided.next_if(|(elided, _)| *elided == path).map(|(_, dot)| dot);
         let hidden: Vec<_> = siblings
             .iter()
-            .filter(|sibling| elided.get(path) != Some(&sibling.dot))
+            .filter(|sibling| elided != Some(sibling.dot))
             .map(|sibling| (index_of(sibling), &sibling.entry.value))
             .collect();
         if !hidden.is_empty() {
@@ -171,15 +173,12 @@ pub fn unpack(blob: &[u8], shown: Option<&Document>) -> Result<Registers, Packed
         usize::try_from(index).ok().and_then(|at| origins.get(at)).copied().ok_or(PackedError)
     };
     let mut registers = Registers::default();
-    let shown = shown.map(|shown| leaves(shown.as_map())).unwrap_or_default();
+    let shown = shown.map(|shown| leaf_values(shown.as_map())).unwrap_or_default();
     let shown_by = decode_shown_by(&mut d, shown.len())?;
     for ((path, leaf), index) in shown.into_iter().zip(shown_by) {
-        let Some(index) = index else { continue };
-        let value = match leaf {
-            Leaf::Value(value) => EntryValue::Value(value),
-            Leaf::EmptyObject => EntryValue::EmptyObject,
-        };
-        registers.insert(path, origin(index)?.sibling(value));
+        if let Some(index) = index {
+            registers.insert(path, origin(index)?.sibling(EntryValue::of_leaf(leaf)));
+        }
     }
     for _ in 0..d.array()?.unwrap_or(0) {
         d.array()?;
@@ -229,10 +228,7 @@ fn decode_shown_by(
 fn decode_value(d: &mut Decoder<'_>, len: u64) -> Result<EntryValue, PackedError> {
     Ok(match (d.u32()?, len) {
         (0, 3) => EntryValue::Value(value::decode(d)?),
-        (1, 2) => EntryValue::EmptyObject,
-        (2, 2) => EntryValue::Absent,
-        (3, 2) => EntryValue::Alive,
-        (4, 2) => EntryValue::Dead,
+        (kind, 2) => EntryValue::from_kind(kind).ok_or(PackedError)?,
         (kind, 3) => EntryValue::Unknown { kind, bytes: d.bytes()?.to_vec() },
         _ => return Err(PackedError),
     })

@@ -153,7 +153,9 @@ fn packed_states_are_those_of_the_specification() {
                 written: Some(written(entry)),
             };
             let dot = dot(&entry["device"], &entry["number"]);
-            apply_own(&mut registers, dot, Stamp(number(&entry["stamp"])), vec![operation]);
+            let key = selkie_core::record::RecordKey::new("vectors", "packed").unwrap();
+            let change = (&key, dot, Stamp(number(&entry["stamp"])));
+            apply_own(&mut registers, change, vec![operation], &mut |_| {});
         }
         let document = match &case["document"] {
             Value::Null => None,

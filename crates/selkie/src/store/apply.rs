@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, TransactionBehavior, params};
 use selkie_core::change::{Change, ChangeNumber, Dot};
 use selkie_core::clock::Stamp;
-use selkie_core::merge::{Context, DeadOnArrival, POLICY_COLLECTION, Replica};
+use selkie_core::merge::{
+    Context, DeadOnArrival, Overwritten, POLICY_COLLECTION, Replica, SCHEMA_COLLECTION,
+};
 use selkie_core::record::{Path, RecordKey};
 use selkie_core::seal::{Heads, SegmentBody};
 use selkie_core::sync::{HoldReason, Inbox, Position, Verdict};
@@ -16,7 +18,7 @@ use selkie_wire::{DeviceId, Digest, SegmentNumber, VersionVector};
 
 use super::database::Database;
 use super::identity::{Identity, damaged, from_sql, segment_number, to_sql};
-use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
+use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
 use crate::watch::{Event, EventKind};
 
@@ -242,10 +244,12 @@ fn merge_bodies(
     let dead = load_dead(rows.connection, &changes)?;
     let (context_before, dead_before) = (context.clone(), dead.clone());
     let mut replica = Replica::from_parts(registers, context, dead);
+    let mut overwritten: BTreeMap<RecordKey, Vec<Overwritten>> = BTreeMap::new();
+    let mut tell = |past: Overwritten| overwritten.entry(past.key.clone()).or_default().push(past);
     for change in changes {
         let keys: Vec<_> = change.records.iter().map(|record| record.key.clone()).collect();
         let stamp = change.stamp;
-        if replica.apply(change) {
+        if replica.apply_telling(change, &mut tell) {
             applied.changes += 1;
             for key in keys {
                 let span = stamps.entry(key).or_insert((stamp, stamp));
@@ -256,10 +260,18 @@ fn merge_bodies(
     let (records, context, dead) = replica.into_parts();
     store_context(rows.connection, &context_before, &context)?;
     store_dead(rows.connection, &dead_before, &dead)?;
-    save_touched(rows, &stored, &stamps, records, now_ms, applied)
+    let touched = Touched { stored, stamps, overwritten };
+    save_touched(rows, &touched, records, now_ms, applied)
 }
 
 type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
+
+/// The records a page touches: as they were, when they were written, and what was overwritten.
+struct Touched {
+    stored: Stored,
+    stamps: BTreeMap<RecordKey, (Stamp, Stamp)>,
+    overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
+}
 
 fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error> {
     let keys: BTreeSet<&RecordKey> =
@@ -269,15 +281,14 @@ fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error
 
 fn save_touched(
     rows: &mut Rows<'_>,
-    stored: &Stored,
-    stamps: &BTreeMap<RecordKey, (Stamp, Stamp)>,
+    Touched { stored, stamps, overwritten }: &Touched,
     mut records: BTreeMap<RecordKey, selkie_core::change::Registers>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
     // Policies first: they decide how the others are shown.
     let (policies, others): (Vec<_>, Vec<_>) =
-        stamps.iter().partition(|(key, _)| key.collection() == POLICY_COLLECTION);
+        stamps.iter().partition(|(key, _)| is_rules(key.collection()));
     for (key, stamps) in policies.into_iter().chain(others) {
         let registers = records.remove(key).unwrap_or_default();
         let shown = rows.view(key, &registers)?;
@@ -287,11 +298,21 @@ fn save_touched(
             let kind = if shown.document.is_some() { EventKind::Put } else { EventKind::Deleted };
             applied.events.push(Event::new(key, kind, true));
         }
-        let changed = Changed { key, stored: before, registers: &registers, stamps: *stamps };
+        let overwritten: Vec<_> = overwritten.get(key).into_iter().flatten().collect();
+        let changed = Changed {
+            key,
+            stored: before,
+            registers: &registers,
+            stamps: *stamps,
+            overwritten: &overwritten,
+        };
         rows.save(&changed, &shown, now_ms)?;
     }
     for key in stamps.keys().filter(|key| key.collection() == POLICY_COLLECTION) {
         rows.show_anew(key.id(), now_ms)?;
+    }
+    for key in stamps.keys().filter(|key| key.collection() == SCHEMA_COLLECTION) {
+        rows.index_unique_keys(key.id())?;
     }
     Ok(())
 }

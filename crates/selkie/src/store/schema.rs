@@ -42,6 +42,31 @@ CREATE TABLE conflict (
     PRIMARY KEY (record, path)
 ) WITHOUT ROWID;
 
+CREATE TABLE past (
+    record INTEGER NOT NULL REFERENCES record (num),
+    path BLOB NOT NULL,
+    device BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    class INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    value BLOB,
+    by_device BLOB NOT NULL,
+    by_number INTEGER NOT NULL,
+    by_stamp INTEGER NOT NULL,
+    by_class INTEGER NOT NULL,
+    why TEXT,
+    PRIMARY KEY (record, path, device, number)
+) WITHOUT ROWID;
+CREATE TABLE unique_key (
+    collection INTEGER NOT NULL REFERENCES collection (num),
+    path BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    record INTEGER NOT NULL REFERENCES record (num),
+    PRIMARY KEY (collection, path, digest, record)
+) WITHOUT ROWID;
+CREATE INDEX unique_key_of_record ON unique_key (record);
+
 CREATE TABLE log (number INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, bytes BLOB NOT NULL);
 

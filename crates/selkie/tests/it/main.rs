@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attention;
 mod files;
+mod history;
 mod hostile;
 mod pairing;
 mod records;

@@ -433,3 +433,54 @@ fn sync_without_a_relay_says_so_and_the_store_works_on() {
     let plain = phone.vault.sync("http://relay.example", &mut |_| {}).unwrap_err();
     assert_eq!(plain.kind(), ErrorKind::InvalidInput);
 }
+
+#[test]
+fn sets_counters_and_lists_come_together_across_devices() {
+    use selkie::{FieldType, Schema};
+    let relay = relay();
+    let (phone, laptop) = pair(&relay.url());
+    let schema = Schema::new()
+        .field("tags", FieldType::Set)
+        .and_then(|schema| schema.field("count", FieldType::Counter))
+        .and_then(|schema| schema.field("steps", FieldType::List))
+        .unwrap();
+    phone.vault.set_schema("notes", schema.clone()).unwrap();
+    put(&phone, "n", &json!({"tags": ["a"], "count": 1, "steps": ["x", "y"]}));
+    sync(&phone, &relay.url());
+    sync(&laptop, &relay.url());
+    assert_eq!(laptop.vault.schema("notes").unwrap().fields, schema.fields);
+    put(&phone, "n", &json!({"tags": ["a", "b"], "count": 3, "steps": ["w", "x", "y"]}));
+    put(&laptop, "n", &json!({"tags": ["c"], "count": 11, "steps": ["x", "y", "z"]}));
+    for store in [&phone, &laptop, &phone] {
+        sync(store, &relay.url());
+    }
+    assert_equal(&[&phone, &laptop]);
+    let both = json!({"tags": ["b", "c"], "count": 13, "steps": ["w", "x", "y", "z"]});
+    let shown = get(&phone, "n").unwrap();
+    assert_eq!((&shown["count"], &shown["steps"]), (&both["count"], &both["steps"]));
+    let mut tags: Vec<_> = shown["tags"].as_array().unwrap().iter().map(Value::to_string).collect();
+    tags.sort();
+    assert_eq!(tags, ["\"b\"", "\"c\""]);
+}
+
+#[test]
+fn a_priority_stamped_by_the_writer_decides() {
+    let relay = relay();
+    let (phone, laptop) = pair(&relay.url());
+    let policy = CollectionPolicy::from_names("priority", "edit_wins").unwrap();
+    phone.vault.set_policy("notes", policy).unwrap();
+    put(&phone, "n", &json!({"a": 0}));
+    sync(&phone, &relay.url());
+    sync(&laptop, &relay.url());
+    phone
+        .vault
+        .transaction(|tx| tx.collection("notes")?.put_with_priority("n", &json!({"a": 1}), 5))
+        .unwrap();
+    put(&laptop, "n", &json!({"a": 2}));
+    for store in [&phone, &laptop, &phone] {
+        sync(store, &relay.url());
+        sync(store, &relay.url());
+    }
+    assert_equal(&[&phone, &laptop]);
+    assert_eq!(get(&laptop, "n"), Some(json!({"a": 1})), "though the other is later");
+}
