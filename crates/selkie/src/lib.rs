@@ -53,3 +53,8 @@ pub use store::{Filter, Query, Transaction, TransactionCollection};
 pub use unlock::{RecoveryWords, Unlock};
 pub use vault::{NewVault, Vault};
 pub use watch::{Event, EventKind, Watch};
+
+/// The snippets of `docs/CONCEPTS.md`, so that they compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/CONCEPTS.md")]
+mod concepts {}

@@ -11,7 +11,7 @@ pub const ROSTER_SIGNATURE_LABEL: &[u8] = b"selkie/1/sig/roster\0";
 /// Bytes before an entry's body.
 pub const ENTRY_HEADER_LEN: usize = 84;
 
-/// An entry whose structure is right; its signature is checked when a [`Roster`] applies it.
+/// An entry whose structure is right; its signature is checked when a [`Roster`](super::Roster) applies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RosterEntry {
     pub(super) vault: VaultId,
