@@ -78,13 +78,22 @@ def cbor(value):
         for info, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
             if n < 1 << (8 * size): return bytes([major << 5 | info]) + n.to_bytes(size, "big")
         raise ValueError(n)
-    if isinstance(value, int): return head(0, value)
+    if isinstance(value, Raw): return bytes(value)
+    if value is None: return b"\xf6"
+    if isinstance(value, bool): return b"\xf5" if value else b"\xf4"
+    if isinstance(value, float): return b"\xfb" + struct.pack(">d", value)
+    if isinstance(value, int): return head(0, value) if value >= 0 else head(1, -1 - value)
     if isinstance(value, bytes): return head(2, len(value)) + value
+    if isinstance(value, str): return head(3, len(value.encode())) + value.encode()
     if isinstance(value, list): return head(4, len(value)) + b"".join(map(cbor, value))
     if isinstance(value, dict):
         pairs = sorted((cbor(k), cbor(v)) for k, v in value.items())
         return head(5, len(pairs)) + b"".join(k + v for k, v in pairs)
     raise TypeError(value)
+
+
+class Raw(bytes):
+    """CBOR that is written already, right or wrong."""
 
 
 # ---- X-Wing and HPKE -----------------------------------------------------------------------------------------------
@@ -393,15 +402,187 @@ def pairing(path, roster_path):
         "epoch_keys": [k.hex() for k in keys[:2]]}, "encapsulations": encapsulations.used}
 
 
+# ---- changes -------------------------------------------------------------------------------------------------------
+
+ABSENT, EMPTY, ALIVE, DEAD = {"kind": 2}, {"kind": 1}, {"kind": 3}, {"kind": 4}
+WRITTEN_KEYS = {"kind": 2, "value": 3, "priority": 4, "class": 5, "origin": 6, "why": 7}
+
+
+def component(step):
+    marker, content = (0, step.encode()) if isinstance(step, str) else (1, bytes.fromhex(step["element"]))
+    prefix = 2 * len(content) + marker
+    low = bytes([prefix]) if prefix < 0x80 else bytes([prefix & 0x7F | 0x80, prefix >> 7])
+    return low + content
+
+
+def path(steps): return b"".join(map(component, steps))
+
+
+def canonical(value):
+    """A JSON value with its whole numbers as integers."""
+    if isinstance(value, float) and value == int(value) and abs(value) < 2**53: return int(value)
+    if isinstance(value, list): return [canonical(item) for item in value]
+    if isinstance(value, dict): return {key: canonical(item) for key, item in value.items()}
+    return value
+
+
+def payload(written):
+    """The value of an operation: JSON of kind 0, or bytes of a kind of a later version."""
+    return bytes.fromhex(written["value"]) if "kind" in written else canonical(written["value"])
+
+
+def operation(own, others, op):
+    fields = {0: path(op["path"])}
+    if op.get("overwrites"):
+        fields[1] = [n for device, number in op["overwrites"]
+                     for n in (0 if device == own else 1 + others.index(device), number)]
+    for name, value in op.get("written", {}).items():
+        fields[WRITTEN_KEYS[name]] = payload(op["written"]) if name == "value" else value
+    return fields
+
+
+def change(case):
+    own = case["device"]
+    named = {d for _, _, ops in case["records"] for op in ops for d, _ in op.get("overwrites", [])}
+    others = sorted(named - {own})
+    records = [[collection, id, [operation(own, others, op) for op in ops]] for collection, id, ops in case["records"]]
+    body = {0: case["stamp"], 2: records}
+    if others: body[1] = [bytes.fromhex(device) for device in others]
+    return body
+
+
+def changes():
+    a, b, c = ("01" * 16, "02" * 16, "f3" * 16)
+    stamp = 1_700_000_000_000 << 16
+    values = {"null": None, "true": True, "float": 0.5, "whole": 2.0, "negative": -1, "large": 2**53 - 1, "tiny": 5e-324,
+              "huge": 1e300, "text": "größe 日本", "array": [1, [], {"bb": 1, "a": {}}, "x"], "object": {"b": 2, "a": 1}}
+    cases = [
+        {"name": "a new record", "device": a, "number": 1, "stamp": stamp, "records": [["notes", "n1", [
+            {"path": [], "written": ALIVE}, {"path": ["title"], "written": {"value": "Milk"}}]]]},
+        {"name": "dots of other devices", "device": b, "number": 300, "stamp": stamp + 7, "records": [["notes", "n1", [
+            {"path": [], "overwrites": [[a, 1], [b, 299], [c, 2**32]], "written": ALIVE},
+            {"path": ["address", "city"], "overwrites": [[c, 23], [c, 24]], "written": {"value": "Oslo"}},
+            {"path": ["title"], "overwrites": [[a, 1]], "written": ABSENT}]]]},
+        {"name": "an own dot only", "device": a, "number": 2, "stamp": stamp + 1, "records": [["notes", "n1", [
+            {"path": [], "overwrites": [[a, 1]], "written": DEAD}]]]},
+        {"name": "overwritten by nothing", "device": a, "number": 3, "stamp": stamp + 2, "records": [["notes", "n2", [
+            {"path": [], "written": ALIVE}, {"path": ["a"], "overwrites": [[b, 5]]},
+            {"path": ["a", "b"], "written": EMPTY}]]]},
+        {"name": "a person's answer", "device": c, "number": 9, "stamp": stamp + 3, "records": [["notes", "n1", [
+            {"path": ["title"], "overwrites": [[a, 1], [b, 1]],
+             "written": {"value": "Oat milk", "class": 2, "why": "the newer one"}}]]]},
+        {"name": "a machine's answer", "device": c, "number": 10, "stamp": stamp + 4, "records": [["notes", "n1", [
+            {"path": ["title"], "overwrites": [[b, 1]],
+             "written": {"value": 1, "priority": -4, "class": 1, "origin": stamp + 3}}]]]},
+        {"name": "a kind of a later version", "device": a, "number": 4, "stamp": 0, "records": [["notes", "n1", [
+            {"path": [], "written": {"kind": 99, "value": ""}},
+            {"path": ["tags", {"element": "00ff"}], "written": {"kind": 77, "value": "0102", "priority": 2**31 - 1}}]]]},
+        {"name": "every kind of value", "device": a, "number": 5, "stamp": 2**64 - 1, "records": [["values", "v", [
+            {"path": [name], "written": {"value": value}} for name, value in sorted(values.items(), key=lambda i: component(i[0]))]]]},
+        {"name": "two collections", "device": a, "number": 6, "stamp": 5, "records": [
+            ["_policy", "notes", [{"path": [], "written": ALIVE}]], ["notes", "größe", [{"path": [], "written": ALIVE}]]]},
+        {"name": "nothing", "device": a, "number": 7, "stamp": 6, "records": []},
+    ]
+    for case in cases:
+        case["bytes"] = cbor(change(case)).hex()
+
+    def one(*operations): return {0: 1, 2: [["notes", "n", list(operations)]]}
+    key = path(["a"])
+    deep = []
+    for _ in range(16): deep = [deep]
+    refused = {
+        "no stamp": {2: []}, "a path twice": one({0: key, 2: 2}, {0: key, 2: 1}),
+        "a record twice": {0: 1, 2: [["notes", "n", []], ["notes", "n", []]]},
+        "alive below the root": one({0: key, 2: 3}), "a value at the root": one({0: b"", 3: 1}),
+        "absent at the root": one({0: b"", 2: 2}), "kind 0 by its number": one({0: key, 2: 0, 3: 1}),
+        "absent with a value": one({0: key, 2: 2, 3: 1}), "an unknown kind with no bytes": one({0: key, 2: 9, 3: "x"}),
+        "another class": one({0: key, 3: 1, 5: 3}), "a whole float": one({0: key, 3: Raw(cbor(2.0))}),
+        "infinity": one({0: key, 3: float("inf")}), "an integer too large": one({0: key, 3: 2**53}),
+        "a short float": one({0: key, 3: Raw(bytes.fromhex("f93800"))}), "a value too deep": one({0: key, 3: deep}),
+        "no path": one({2: 2}), "a path too long for its length": one({0: b"\x04a", 2: 2}),
+        "a longer varint": one({0: b"\x82\x00a", 2: 2}), "a path too deep": one({0: path(["a"] * 17), 2: 2}),
+        "a key too long": one({0: path(["k" * 1025]), 2: 2}), "a key that is no text": one({0: b"\x02\xff", 2: 2}),
+        "half a dot": one({0: key, 1: [0], 2: 2}), "no such device": one({0: key, 1: [1, 1], 2: 2}),
+        "no collection": {0: 1, 2: [["", "n", []]]}, "a control character": {0: 1, 2: [["notes", "a\u0085", []]]},
+        "an id too long": {0: 1, 2: [["notes", "i" * 257, []]]}, "a key that is no byte": {0: 1, 2: [], 256: 0},
+        "keys out of order": Raw(bytes.fromhex("a202800001")), "a byte after it": Raw(cbor({0: 1, 2: []}) + b"\0"),
+    }
+    paths = [["a"], ["address", "city"], ["a.b", "c"], [""], ["größe"], ["k" * 63], ["k" * 64], ["k" * 1024], ["a"] * 16,
+             ["tags", {"element": "00ff"}], [{"element": ""}, "x"]]
+    return {"paths": [{"steps": steps, "bytes": path(steps).hex()} for steps in paths], "cases": cases,
+            "refused": [{"name": name, "bytes": cbor(body).hex()} for name, body in refused.items()]}
+
+
+# ---- packed state --------------------------------------------------------------------------------------------------
+
+def document_leaves(document, at=()):
+    for key, value in document.items():
+        if isinstance(value, dict) and value: yield from document_leaves(value, (*at, key))
+        else: yield path([*at, key]), canonical(value)
+
+
+def packed(entries, document):
+    def value_of(entry): return {} if entry.get("kind") == 1 else canonical(entry["value"])
+    entries = sorted(entries, key=lambda e: (path(e["path"]), e["device"], e["number"]))
+    origins, kept = [], list(entries)
+
+    def index(e):
+        origin = (e["device"], e["number"], e["stamp"], e.get("priority", 0), e.get("class", 0), e.get("origin"))
+        if origin not in origins: origins.append(origin)
+        return origins.index(origin)
+
+    shown = []
+    for at, value in sorted(document_leaves(document or {}), key=lambda leaf: leaf[0]):
+        here = [e for e in kept if path(e["path"]) == at and e.get("kind", 0) < 2 and cbor(value_of(e)) == cbor(value)]
+        shown.append(index(here[0]) if here else None)
+        if here: kept.remove(here[0])
+    if shown and shown[0] is not None and len(set(shown)) == 1: shown = shown[0]
+    rest = []
+    for at in sorted({path(e["path"]) for e in kept}):
+        rest.append([at, [[index(e), e.get("kind", 0)] + ([payload(e)] if "value" in e else [])
+                          for e in kept if path(e["path"]) == at]])
+    devices = sorted({origin[0] for origin in origins})
+    rows = [[devices.index(device), number, stamp] + ([] if (priority, class_, origin) == (0, 0, None) else [priority, class_, origin])
+            for device, number, stamp, priority, class_, origin in origins]
+    return cbor([[bytes.fromhex(d) for d in devices], rows, shown, rest])
+
+
+def packed_states():
+    a, b, c = "01" * 16, "02" * 16, "f3" * 16
+    stamp = 1_700_000_000_000 << 16
+
+    def entry(device, number, steps, **written): return {"device": device, "number": number, "stamp": stamp + number, "path": steps, **written}
+    quiet = [entry(a, 1, [], kind=3), entry(a, 1, ["title"], value="Milk"), entry(a, 1, ["n", "x"], value=0.5),
+             entry(a, 1, ["n", "y"], kind=1)]
+    edited = [entry(b, 4, [], kind=3), quiet[1], entry(b, 4, ["n", "x"], value=[1, {"a": None}]), quiet[3]]
+    siblings = [entry(a, 1, [], kind=3), entry(c, 2, [], kind=4), entry(a, 1, ["t"], value="one"), entry(b, 7, ["t"], value="two"),
+                entry(c, 2, ["t"], value="two"), entry(b, 7, ["u"], kind=2)]
+    resolved = [entry(c, 9, [], kind=3), entry(c, 9, ["t"], value="two", **{"class": 2}),
+                entry(b, 8, ["t"], value="three", priority=-1, **{"class": 1, "origin": stamp + 7})]
+    later = [entry(a, 1, [], kind=3), entry(a, 1, ["t", {"element": "00"}], value=1), entry(a, 2, ["u"], kind=300, value="00ff")]
+    atomic = [entry(a, 1, [], kind=3), entry(a, 1, ["address"], value={"city": "Oslo", "zip": {}}), entry(a, 1, ["t"], value=1)]
+    cases = [
+        ("nothing", [], None), ("a record without fields", [entry(a, 1, [], kind=3)], {}),
+        ("written once", quiet, {"title": "Milk", "n": {"x": 0.5, "y": {}}}),
+        ("edited by another device", edited, {"title": "Milk", "n": {"x": [1, {"a": None}], "y": {}}}),
+        ("siblings", siblings, {"t": "two"}), ("deleted, its values hidden", siblings, None),
+        ("resolved", resolved, {"t": "two"}), ("of a later version", later, {}),
+        ("an object written as one value", atomic, {"address": {"city": "Oslo", "zip": {}}, "t": 1}),
+    ]
+    return {"cases": [{"name": name, "entries": entries, "document": document, "packed": packed(entries, document).hex()}
+                      for name, entries, document in cases]}
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for name, make in {
         "envelope": lambda _: envelopes(), "padme": lambda _: padme_table(), "derivation": lambda _: derivations(),
         "slots": lambda _: slots(), "recovery": lambda _: recovery(), "roster": roster,
-        "pairing": lambda path: pairing(path, OUT / "roster.json"),
+        "pairing": lambda file: pairing(file, OUT / "roster.json"),
+        "change": lambda _: changes(), "packed": lambda _: packed_states(),
     }.items():
-        path = OUT / f"{name}.json"
-        path.write_text(json.dumps(make(path), indent=1, ensure_ascii=False) + "\n")
+        file = OUT / f"{name}.json"
+        file.write_text(json.dumps(make(file), indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

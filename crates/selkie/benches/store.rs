@@ -384,7 +384,10 @@ fn measure(size: &Size, directory: &Path) -> Outcome<String> {
             let wanted: Vec<&Record> = wanted.collect();
             let mut read = Vec::with_capacity(READS);
             let took = timed(|| {
-                wanted.iter().try_for_each(|record| Ok(read.push(engine.read(&record.id)?)))
+                for record in &wanted {
+                    read.push(engine.read(&record.id)?);
+                }
+                Ok(())
             })?;
             let number = |document: &Value| document.get("sample_number").cloned();
             let mut pairs = wanted.iter().zip(&read);
@@ -410,7 +413,10 @@ fn measure(size: &Size, directory: &Path) -> Outcome<String> {
         |engine, _| {
             let mut opened = None;
             // Closing is not part of opening.
-            let took = timed(|| Ok(opened = Some(engine.open_again()?)))?;
+            let took = timed(|| {
+                opened = Some(engine.open_again()?);
+                Ok(())
+            })?;
             drop(opened);
             Ok(took)
         },
@@ -419,7 +425,7 @@ fn measure(size: &Size, directory: &Path) -> Outcome<String> {
     let noise = [&batch, &single, &read, &query, &open].map(Measured::noise);
     let rows =
         [batch.row(false), single.row(false), read.row(false), query.row(true), open.row(true)];
-    Ok(report(&records, &paths, &rows.concat(), &noise)?)
+    report(&records, &paths, &rows.concat(), &noise)
 }
 
 fn report(records: &[Record], paths: &[PathBuf; 3], rows: &str, noise: &[f64]) -> Outcome<String> {

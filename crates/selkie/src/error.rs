@@ -13,7 +13,7 @@ use selkie_core::ports::RandomError;
 use selkie_core::record::{DocumentError, KeyError};
 use selkie_core::seal::SealError;
 use selkie_core::sync::EngineError;
-use selkie_wire::RosterError;
+use selkie_wire::{EnvelopeError, RosterError};
 
 /// Whose fault an error is, and so what an app can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +158,7 @@ impl From<PairingError> for Error {
     fn from(error: PairingError) -> Self {
         let kind = match error {
             PairingError::Random(_) => ErrorKind::Internal,
+            PairingError::TooNew => ErrorKind::TooNew,
             _ => ErrorKind::Pairing,
         };
         Self::new(kind, error.to_string())
@@ -176,7 +177,13 @@ impl From<EngineError> for Error {
 
 impl From<RosterError> for Error {
     fn from(error: RosterError) -> Self {
-        Self::new(ErrorKind::Relay, error.to_string())
+        let kind = match error {
+            RosterError::TooNew | RosterError::Structure(EnvelopeError::TooNew) => {
+                ErrorKind::TooNew
+            }
+            _ => ErrorKind::Relay,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

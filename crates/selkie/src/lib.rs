@@ -39,11 +39,16 @@ pub use error::{Error, ErrorKind};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{
-    CollectionPolicy, Conflict, ConflictKind, OnDelete, Policy, Resolution, Side, SideContent,
+    CollectionPolicy, Conflict, ConflictKind, OnDelete, Policy, PriorityFrom, Resolution, Side,
+    SideContent,
 };
-pub use selkie_core::record::Path as FieldPath;
+pub use selkie_core::merge::{ConflictResolver, Decision, Input, Outcome, Strategy};
+pub use selkie_core::record::{FieldType, Path as FieldPath, Schema};
 pub use selkie_wire::{DeviceId, Digest, VaultId};
-pub use status::{CollectionInfo, DeviceInfo, LastSync, OpenConflict, Status};
+pub use status::{
+    CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
+    Suggestion, UniqueClash,
+};
 pub use store::{Filter, Query, Transaction, TransactionCollection};
 pub use unlock::{RecoveryWords, Unlock};
 pub use vault::{NewVault, Vault};

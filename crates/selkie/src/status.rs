@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use selkie_core::merge::Conflict;
+use selkie_core::merge::{Conflict, SideContent};
+use selkie_core::record::Path;
 use selkie_wire::{DeviceId, VaultId};
 
 /// A collection and its size.
@@ -51,7 +52,7 @@ pub struct Status {
     pub records: u64,
     /// The collections, by name.
     pub collections: Vec<CollectionInfo>,
-    /// Changes made here and not yet sealed for sending.
+    /// Changes made here that no relay is known to have.
     pub unsent_changes: u64,
     /// Conflicts that wait for a person.
     pub open_conflicts: u64,
@@ -76,4 +77,78 @@ pub struct OpenConflict {
     pub token: String,
     /// When this device first saw it, in milliseconds since 1970 (UTC).
     pub since_ms: u64,
+    /// When it will have been settled by what is shown, if nobody answers.
+    pub deadline_ms: u64,
+    /// What a person has mostly answered to conflicts like this.
+    pub suggestion: Option<Suggestion>,
+}
+
+/// What a person has mostly answered before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The side of this conflict that would be the same answer.
+    pub side: usize,
+    /// The answer in a word: newest, oldest, kept, deleted or other.
+    pub answer: String,
+    /// How often it was given.
+    pub support: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
+/// How a person has answered conflicts of one field and kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preference {
+    /// Collection, field and kind.
+    pub id: String,
+    /// Each answer given, and how often.
+    pub answers: Vec<(String, u64)>,
+}
+
+/// Two or more records that have a value which the schema says is unique.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UniqueClash {
+    /// The collection.
+    pub collection: String,
+    /// The field.
+    pub path: Path,
+    /// The value they share.
+    pub value: serde_json::Value,
+    /// The records, in order of id.
+    pub ids: Vec<String>,
+}
+
+/// Who decided that a value should stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decider {
+    /// An ordinary write.
+    Write,
+    /// A person who resolved a conflict.
+    Person,
+    /// A machine that resolved a conflict, and why: custom, learned or deadline.
+    Machine(String),
+}
+
+/// One value in a record's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEntry {
+    /// When it was written, in milliseconds since 1970 (UTC).
+    pub at_ms: u64,
+    /// The device that wrote it.
+    pub device: DeviceId,
+    /// The number of that device's change.
+    pub change: u64,
+    /// Where; the root for the record itself.
+    pub path: Path,
+    /// What was written.
+    pub content: SideContent,
+    /// Who decided it.
+    pub decided_by: Decider,
+    /// The device that replaced it, and when; `None` while it stands. Of several that replaced it
+    /// apart from each other, the one that this device saw first.
+    pub replaced_by: Option<(DeviceId, u64)>,
+    /// Who decided to replace it.
+    pub replaced_why: Decider,
+    /// Whether it competed with other values and was not chosen.
+    pub lost: bool,
 }

@@ -35,18 +35,20 @@ pub struct Dot {
 /// One transaction of one device.
 ///
 /// ```
-/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Registers, Seen, put};
+/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Registers, Seen, Writer, put};
 /// use selkie_core::clock::Stamp;
-/// use selkie_core::record::{Document, RecordKey};
+/// use selkie_core::record::{Document, RecordKey, Schema};
 /// use selkie_wire::DeviceId;
 ///
 /// let note = Document::from_json(r#"{"title": "Milk"}"#)?;
+/// let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) };
+/// let writer = Writer { schema: &Schema::new(), dot };
 /// let change = Change {
-///     dot: Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) },
+///     dot,
 ///     stamp: Stamp::from_unix_ms(1_700_000_000_000),
 ///     records: vec![RecordChange {
 ///         key: RecordKey::new("notes", "groceries")?,
-///         operations: put(&Registers::default(), Seen::default(), &note),
+///         operations: put(&Registers::default(), Seen::default(), &note, writer),
 ///     }],
 /// };
 /// assert_eq!(Change::from_bytes(change.dot, &change.to_bytes())?, change);

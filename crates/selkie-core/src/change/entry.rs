@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::clock::Stamp;
-use crate::record::Leaf;
+use crate::record::{Leaf, value};
 
 /// Who decided a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,9 @@ pub enum Class {
 }
 
 impl Class {
-    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+    /// Reads its number.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
         [Self::Plain, Self::Auto, Self::Human].into_iter().find(|class| *class as u8 == byte)
     }
 }
@@ -52,6 +54,8 @@ pub enum EntryValue {
     Alive,
     /// At the root: the record was deleted.
     Dead,
+    /// A set or list without elements.
+    EmptyArray,
     /// A kind that this version does not know: kept, passed on, never shown.
     Unknown {
         /// Its number.
@@ -62,6 +66,41 @@ pub enum EntryValue {
 }
 
 impl EntryValue {
+    /// Its value as bytes, beside [`kind`](Self::kind); `None` for kinds that have none.
+    #[must_use]
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Value(value) => Some(value::to_bytes(value)),
+            Self::Unknown { bytes, .. } => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
+    /// The value of a kind and its bytes, as [`to_bytes`](Self::to_bytes) gave them.
+    #[must_use]
+    pub fn from_bytes(kind: u32, bytes: Option<&[u8]>) -> Option<Self> {
+        match (kind, bytes) {
+            (0, Some(bytes)) => {
+                selkie_wire::cbor::check(bytes).ok()?;
+                value::decode(&mut minicbor::Decoder::new(bytes)).ok().map(Self::Value)
+            }
+            (kind, Some(bytes)) => Some(Self::Unknown { kind, bytes: bytes.to_vec() }),
+            (kind, None) => Self::from_kind(kind),
+        }
+    }
+
+    /// The kind without a value of this number.
+    pub(crate) fn from_kind(kind: u32) -> Option<Self> {
+        Some(match kind {
+            1 => Self::EmptyObject,
+            2 => Self::Absent,
+            3 => Self::Alive,
+            4 => Self::Dead,
+            5 => Self::EmptyArray,
+            _ => return None,
+        })
+    }
+
     /// The number of the kind in `docs/FORMAT.md`, change.
     #[must_use]
     pub fn kind(&self) -> u32 {
@@ -71,6 +110,7 @@ impl EntryValue {
             Self::Absent => 2,
             Self::Alive => 3,
             Self::Dead => 4,
+            Self::EmptyArray => 5,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -81,11 +121,12 @@ impl EntryValue {
         match self {
             Self::Value(value) => Some(Leaf::Value(value.clone())),
             Self::EmptyObject => Some(Leaf::EmptyObject),
+            Self::EmptyArray => Some(Leaf::Value(Value::Array(Vec::new()))),
             _ => None,
         }
     }
 
-    /// Whether it shows exactly this leaf of a document; an object among those is empty.
+    /// Whether it is exactly this leaf of a document; an object among those is empty.
     pub(crate) fn shows(&self, leaf: &Value) -> bool {
         match self {
             Self::Value(mine) => !leaf.is_object() && mine == leaf,
@@ -94,10 +135,10 @@ impl EntryValue {
         }
     }
 
-    /// What shows this leaf of a document.
+    /// What shows this leaf of a document; an object that is not empty is written whole.
     pub(crate) fn of_leaf(leaf: &Value) -> Self {
         match leaf {
-            Value::Object(_) => Self::EmptyObject,
+            Value::Object(map) if map.is_empty() => Self::EmptyObject,
             other => Self::Value(other.clone()),
         }
     }

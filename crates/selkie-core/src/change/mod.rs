@@ -5,6 +5,7 @@
 
 #[allow(clippy::module_inception)]
 mod change;
+mod elements;
 mod entry;
 mod operation;
 mod registers;
@@ -15,4 +16,4 @@ pub use entry::{Class, Entry, EntryValue};
 pub use operation::{Operation, Written};
 pub use registers::{Registers, Sibling};
 pub(crate) use write::alive;
-pub use write::{Seen, delete, put};
+pub use write::{Seen, Writer, delete, put};

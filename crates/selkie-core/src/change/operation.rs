@@ -1,6 +1,5 @@
 //! One write at one path, with exactly the siblings its writer saw.
 
-use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use selkie_wire::DeviceId;
@@ -50,6 +49,9 @@ impl Written {
         Self { class: Class::Human, why, ..Self::plain(value) }
     }
 }
+
+/// The last kind that this version knows.
+const KIND_KNOWN_MAX: u32 = 4;
 
 /// Keys of the operation map (`docs/FORMAT.md`, change).
 mod key {
@@ -150,7 +152,8 @@ impl Operation {
                 key::KIND => kind = Some(d.u32()?),
                 // Kind 0 carries JSON; kinds of later versions carry their value as bytes.
                 key::VALUE if kind.is_none() => json = Some(value::decode(d)?),
-                key::VALUE if d.datatype()? == Type::Bytes => opaque = d.bytes()?.to_vec(),
+                key::VALUE if kind > Some(KIND_KNOWN_MAX) => opaque = d.bytes()?.to_vec(),
+                key::VALUE => return refuse("a kind without a value has one"),
                 key::PRIORITY => priority = d.i32()?,
                 key::CLASS => match Class::from_byte(d.u8()?) {
                     Some(known) => class = known,
@@ -165,12 +168,11 @@ impl Operation {
         let value = match (kind, json) {
             (None, None) => None,
             (None, Some(json)) => Some(EntryValue::Value(json)),
-            (Some(1), _) => Some(EntryValue::EmptyObject),
-            (Some(2), _) => Some(EntryValue::Absent),
-            (Some(3), _) => Some(EntryValue::Alive),
-            (Some(4), _) => Some(EntryValue::Dead),
             (Some(0), _) => return refuse("kind 0 is written without its number"),
-            (Some(kind), _) => Some(EntryValue::Unknown { kind, bytes: opaque }),
+            (Some(kind), _) => {
+                let unknown = || EntryValue::Unknown { kind, bytes: opaque };
+                Some(EntryValue::from_kind(kind).unwrap_or_else(unknown))
+            }
         };
         if value
             .as_ref()

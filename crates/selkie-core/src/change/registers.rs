@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::Path;
+use crate::record::{Component, Path};
 
 use super::change::Dot;
-use super::entry::Entry;
+use super::entry::{Entry, EntryValue};
 
 /// One value at a path, and the change that wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +50,19 @@ impl Registers {
         self.0.is_empty()
     }
 
-    /// Whether any path has more than one sibling.
+    /// Whether what is shown is more than the values as they stand: some path has more than one
+    /// sibling, a value stands above another, or there are elements to put together.
     #[must_use]
-    pub fn has_siblings(&self) -> bool {
+    pub fn is_contested(&self) -> bool {
+        // In byte order, what lies below a path follows it directly.
+        let nested = self.0.keys().zip(self.0.keys().skip(1));
         self.0.values().any(|siblings| siblings.len() > 1)
+            || nested.into_iter().any(|(path, next)| !path.is_root() && next.starts_with(path))
+            || self.0.iter().any(|(path, siblings)| {
+                let marker =
+                    siblings.iter().any(|sibling| sibling.entry.value == EntryValue::EmptyArray);
+                marker || path.components().any(|step| matches!(step, Component::Element(_)))
+            })
     }
 
     /// Adds a value, in its place. A dot that is there already stays as it is.
@@ -72,15 +81,24 @@ impl Registers {
         });
     }
 
-    /// Removes one sibling; whether it was there.
-    pub(crate) fn remove(&mut self, path: &Path, dot: Dot) -> bool {
-        let Some(siblings) = self.0.get_mut(path) else { return false };
-        let before = siblings.len();
-        siblings.retain(|sibling| sibling.dot != dot);
-        let removed = siblings.len() < before;
+    /// Removes one sibling, and gives it back.
+    pub(crate) fn remove(&mut self, path: &Path, dot: Dot) -> Option<Sibling> {
+        let siblings = self.0.get_mut(path)?;
+        let at = siblings.iter().position(|sibling| sibling.dot == dot)?;
+        let removed = siblings.remove(at);
         if siblings.is_empty() {
             self.0.remove(path);
         }
-        removed
+        Some(removed)
+    }
+}
+
+impl FromIterator<(Path, Sibling)> for Registers {
+    fn from_iter<I: IntoIterator<Item = (Path, Sibling)>>(siblings: I) -> Self {
+        let mut registers = Self::default();
+        for (path, sibling) in siblings {
+            registers.insert(path, sibling);
+        }
+        registers
     }
 }

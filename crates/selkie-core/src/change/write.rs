@@ -5,8 +5,9 @@
 
 use serde_json::Value;
 
-use crate::record::{Document, Path, leaf_values};
+use crate::record::{Document, FieldType, Path, Schema};
 
+use super::change::Dot;
 use super::entry::EntryValue;
 use super::operation::{Operation, Written};
 use super::registers::Registers;
@@ -20,22 +21,40 @@ pub struct Seen<'a> {
     pub delete_contested: bool,
 }
 
+/// Who writes, and by which schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The types of the collection's fields.
+    pub schema: &'a Schema,
+    /// The change that the operations become part of; it names new elements of lists.
+    pub dot: Dot,
+}
+
 /// The operations that turn the document shown into `wanted`. Empty if they are equal.
 #[must_use]
-pub fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
+pub fn put(
+    registers: &Registers,
+    seen: Seen<'_>,
+    wanted: &Document,
+    writer: Writer<'_>,
+) -> Vec<Operation> {
     if seen.document == Some(wanted) {
         return Vec::new();
     }
-    let wanted = leaf_values(wanted.as_map());
-    let shown = seen.document.map(|shown| leaf_values(shown.as_map()));
-    let mut operations =
-        Operations { registers, all: Vec::with_capacity(wanted.len() + 1), wanted: &wanted };
+    let wanted = writer.schema.leaf_values(wanted.as_map());
+    let shown = seen.document.map(|shown| writer.schema.leaf_values(shown.as_map()));
+    let all = Vec::with_capacity(wanted.len() + 1);
+    let mut operations = Operations { registers, writer, wanted: &wanted, all };
     operations.all.push(alive(registers, seen.delete_contested));
     operations.write_changed(shown.as_deref().unwrap_or_default());
     match &shown {
         Some(shown) => operations.remove(shown.iter().map(|(path, _)| path)),
         // What a deleted record still holds, hidden, must not come back with the new document.
-        None => operations.remove(hidden_paths(registers)),
+        None => operations.remove_hidden(),
+    }
+    if shown.is_some() && operations.all.len() == 1 {
+        // Only an order differs that a set does not have.
+        return Vec::new();
     }
     operations.finish()
 }
@@ -57,20 +76,15 @@ pub(crate) fn alive(registers: &Registers, delete_contested: bool) -> Operation 
 /// The operations that delete a record. Its values are hidden, not destroyed.
 #[must_use]
 pub fn delete(registers: &Registers) -> Vec<Operation> {
-    let mut operations = Operations { registers, all: Vec::new(), wanted: &[] };
-    operations.write(&Path::root(), Some(EntryValue::Dead));
-    operations.finish()
+    let root = Path::root();
+    let overwrites = registers.dots_at(&root).collect();
+    let written = Some(Written::plain(EntryValue::Dead));
+    vec![Operation { path: root, overwrites, written }]
 }
 
-fn hidden_paths(registers: &Registers) -> impl Iterator<Item = &Path> {
-    registers.iter().filter_map(|(path, siblings)| {
-        let shows = siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some());
-        (shows && !path.is_root()).then_some(path)
-    })
-}
-
-struct Operations<'a> {
-    registers: &'a Registers,
+pub(super) struct Operations<'a> {
+    pub(super) registers: &'a Registers,
+    pub(super) writer: Writer<'a>,
     /// The leaves wanted, in order of path.
     wanted: &'a [(Path, &'a Value)],
     all: Vec<Operation>,
@@ -83,8 +97,8 @@ fn leaf_at<'v>(leaves: &[(Path, &'v Value)], path: &Path) -> Option<&'v Value> {
 }
 
 impl Operations<'_> {
-    /// Overwrites all siblings at `path`.
-    fn write(&mut self, path: &Path, value: Option<EntryValue>) {
+    /// Overwrites all siblings at `path`; what was written there before stays.
+    pub(super) fn write(&mut self, path: &Path, value: Option<EntryValue>) {
         let overwrites = self.registers.dots_at(path).collect();
         let written = value.map(Written::plain);
         self.all.push(Operation { path: path.clone(), overwrites, written });
@@ -92,30 +106,62 @@ impl Operations<'_> {
 
     fn write_changed(&mut self, shown: &[(Path, &Value)]) {
         for (path, leaf) in self.wanted {
-            if leaf_at(shown, path) != Some(leaf) {
-                self.write(path, Some(EntryValue::of_leaf(leaf)));
-                self.clear_around(path);
+            if leaf_at(shown, path) == Some(leaf) {
+                continue;
+            }
+            match (self.writer.schema.type_at(path), leaf) {
+                (FieldType::Set, Value::Array(items)) => self.write_set(path, items),
+                (FieldType::List, Value::Array(items)) => self.write_list(path, items),
+                (FieldType::Counter, Value::Number(number)) if number.is_i64() => {
+                    self.write_counter(path, number.as_i64().unwrap_or(0));
+                }
+                _ => {
+                    self.write(path, Some(EntryValue::of_leaf(leaf)));
+                    self.clear_around(path);
+                }
             }
         }
     }
 
     /// A leaf cannot stand above or below another: what its writer saw there goes.
     fn clear_around(&mut self, path: &Path) {
+        self.clear_above(path);
         let registers = self.registers;
-        for ancestor in path.ancestors() {
-            if !registers.at(&ancestor).is_empty() {
-                self.write(&ancestor, None);
-            }
-        }
         for (below, _) in registers.below(path) {
             self.write(below, None);
         }
     }
 
+    pub(super) fn clear_above(&mut self, path: &Path) {
+        for ancestor in path.ancestors() {
+            if !self.registers.at(&ancestor).is_empty() {
+                self.write(&ancestor, None);
+            }
+        }
+    }
+
+    fn remove_hidden(&mut self) {
+        let registers = self.registers;
+        for (path, siblings) in registers.iter().filter(|(path, _)| !path.is_root()) {
+            if let Some(container) = path.container() {
+                if leaf_at(self.wanted, &container).is_none() {
+                    self.write(path, None);
+                }
+            } else if siblings.iter().any(|sibling| sibling.entry.value.as_leaf().is_some()) {
+                self.remove([path].into_iter());
+            }
+        }
+    }
+
     fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
+        let registers = self.registers;
         for path in paths {
             if leaf_at(self.wanted, path).is_none() {
                 self.write(path, Some(EntryValue::Absent));
+                // The elements of a set, counter or list; fields below are leaves of their own.
+                for (below, _) in registers.below(path) {
+                    self.write(below, None);
+                }
             }
         }
     }
@@ -130,13 +176,18 @@ impl Operations<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use crate::change::{ChangeNumber, Dot, Entry, Sibling};
+    use crate::change::{ChangeNumber, Entry, Sibling};
     use crate::clock::Stamp;
     use selkie_wire::DeviceId;
 
     use super::*;
+
+    fn put(registers: &Registers, seen: Seen<'_>, wanted: &Document) -> Vec<Operation> {
+        let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(9) };
+        super::put(registers, seen, wanted, Writer { schema: &Schema::default(), dot })
+    }
 
     fn seen(document: &Document) -> Seen<'_> {
         Seen { document: Some(document), delete_contested: false }
@@ -151,7 +202,7 @@ mod tests {
         let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(number) };
         for operation in operations {
             for seen in operation.overwrites {
-                assert!(registers.remove(&operation.path, seen), "names what is there");
+                assert!(registers.remove(&operation.path, seen).is_some(), "names what is there");
             }
             if let Some(Written { value, priority, class, origin, .. }) = operation.written {
                 let entry = Entry { stamp: Stamp(number), priority, class, origin, value };
@@ -187,7 +238,7 @@ mod tests {
                 apply(put(&registers, Seen::default(), &first), &mut registers, 1);
                 apply(put(&registers, seen(&first), &second), &mut registers, 2);
                 assert_eq!(shown(&registers), second.clone().into_value());
-                assert!(!registers.has_siblings());
+                assert!(!registers.is_contested());
                 assert!(put(&registers, seen(&second), &second).is_empty());
                 apply(delete(&registers), &mut registers, 3);
                 apply(put(&registers, Seen::default(), &first), &mut registers, 4);

@@ -4,11 +4,12 @@ use core::fmt;
 
 use serde_json::Value;
 
-use crate::change::{Class, Dot, EntryValue, Operation, Registers, Sibling, Written, alive};
+use crate::change::{Class, Dot, EntryValue, Sibling};
 use crate::clock::Stamp;
-use crate::record::{Document, Leaf, Path, leaves, value::canonicalise};
+use crate::record::Path;
 
-use super::view::open_kind;
+use super::resolution::ResolveError;
+use super::view::Shape;
 
 /// How concurrent writes differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +75,8 @@ pub enum SideContent {
 /// Its text is what a UI hands back: hexadecimal of the path and dots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictToken {
-    path: Path,
-    dots: Vec<Dot>,
+    pub(super) path: Path,
+    pub(super) dots: Vec<Dot>,
 }
 
 impl Conflict {
@@ -85,7 +86,13 @@ impl Conflict {
         own: &[Sibling],
         winner: Option<&Sibling>,
     ) -> Option<Self> {
-        let kind = open_kind(own)?;
+        let plain = own.iter().any(|sibling| sibling.entry.class == Class::Plain);
+        let differs =
+            own.iter().zip(own.iter().skip(1)).any(|(a, b)| a.entry.value != b.entry.value);
+        if !plain || !differs {
+            return None;
+        }
+        let kind = ConflictKind::ConcurrentEdit;
         let mut sides: Vec<Side> = Vec::new();
         for sibling in own {
             add_to_side(&mut sides, content_of(&sibling.entry.value), sibling);
@@ -93,34 +100,34 @@ impl Conflict {
         Some(Self::sorted(at, kind, sides, winner?.dot))
     }
 
-    /// Single values at a path against an object below it.
-    pub(super) fn of_shape(
-        at: &Path,
-        own: &[Sibling],
-        below: &[(&Path, &[Sibling])],
-        object: &Value,
-        scalar_shown: bool,
-    ) -> Option<Self> {
-        let below_siblings = || below.iter().flat_map(|(_, siblings)| siblings.iter());
-        let plain = |sibling: &Sibling| sibling.entry.class == Class::Plain;
-        if !own.iter().any(plain) && !below_siblings().any(plain) {
+    /// Different shapes at one place; the one shown is last.
+    pub(super) fn of_shapes(at: &Path, shapes: &[Shape<'_>]) -> Option<Self> {
+        let mut siblings = shapes.iter().flat_map(|shape| &shape.siblings);
+        if !siblings.any(|sibling| sibling.entry.class == Class::Plain) {
             return None;
         }
         let mut sides: Vec<Side> = Vec::new();
-        for sibling in own {
-            if sibling.entry.value != EntryValue::EmptyObject {
-                add_to_side(&mut sides, content_of(&sibling.entry.value), sibling);
+        for shape in shapes {
+            let is_single = |sibling: &Sibling| {
+                matches!(&sibling.entry.value,
+                EntryValue::Value(value) if *value == shape.shown.value)
+            };
+            let single = is_single(shape.shown.greatest);
+            for sibling in &shape.siblings {
+                let content = if single {
+                    content_of(&sibling.entry.value)
+                } else {
+                    SideContent::Value(shape.shown.value.clone())
+                };
+                add_to_side(&mut sides, content, sibling);
             }
         }
-        for sibling in below_siblings() {
-            add_to_side(&mut sides, SideContent::Value(object.clone()), sibling);
-        }
-        let newest = |siblings: &mut dyn Iterator<Item = &Sibling>| {
-            siblings.map(|sibling| (sibling.entry.stamp, sibling.dot)).max().map(|(_, dot)| dot)
-        };
-        let shown =
-            if scalar_shown { newest(&mut own.iter()) } else { newest(&mut below_siblings()) };
-        Some(Self::sorted(at, ConflictKind::Shape, sides, shown?))
+        let shown = shapes.last()?.shown.greatest.dot;
+        let value = SideContent::Value(shapes.last()?.shown.value.clone());
+        let mut conflict = Self::sorted(at, ConflictKind::Shape, sides, shown);
+        let at = conflict.sides.iter().position(|side| side.content == value);
+        conflict.shown = at.unwrap_or(conflict.shown);
+        Some(conflict)
     }
 
     /// Alive against dead.
@@ -163,6 +170,7 @@ fn content_of(value: &EntryValue) -> SideContent {
     match value {
         EntryValue::Value(value) => SideContent::Value(value.clone()),
         EntryValue::EmptyObject => SideContent::Value(Value::Object(serde_json::Map::new())),
+        EntryValue::EmptyArray => SideContent::Value(Value::Array(Vec::new())),
         EntryValue::Alive => SideContent::Kept,
         EntryValue::Dead => SideContent::Deleted,
         EntryValue::Absent | EntryValue::Unknown { .. } => SideContent::Removed,
@@ -225,125 +233,4 @@ impl core::str::FromStr for ConflictToken {
         };
         parse().filter(|token: &Self| !token.dots.is_empty()).ok_or(ResolveError::BadToken)
     }
-}
-
-/// A person's answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resolution {
-    /// One of the sides shown, by its place.
-    Side(usize),
-    /// Another value.
-    Value(Value),
-}
-
-/// Why a conflict was not resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResolveError {
-    /// Not a token.
-    BadToken,
-    /// None of what was shown is there any more: someone resolved or edited it meanwhile.
-    Stale,
-    /// There is no side of that number.
-    NoSuchSide,
-    /// The value cannot be stored, or a delete cannot be answered with a value.
-    BadValue,
-}
-
-impl fmt::Display for ResolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BadToken => "that is no conflict token; list the conflicts again",
-            Self::Stale => "the conflict has changed since it was shown; list the conflicts again",
-            Self::NoSuchSide => "the conflict has no side of that number",
-            Self::BadValue => "that value cannot stand there",
-        })
-    }
-}
-
-impl core::error::Error for ResolveError {}
-
-/// The operations of a person's answer: they overwrite exactly what `token` names, and nothing else.
-///
-/// `conflict` is the conflict as it stands now; its sides are looked up by the token's dots.
-///
-/// # Errors
-/// [`ResolveError`]; nothing is to be written then.
-pub fn resolve(
-    registers: &Registers,
-    conflict: &Conflict,
-    token: &ConflictToken,
-    resolution: Resolution,
-) -> Result<Vec<Operation>, ResolveError> {
-    let named = |dot: &Dot| token.dots.contains(dot);
-    if token.path != conflict.path || !conflict.token().dots.iter().any(named) {
-        return Err(ResolveError::Stale);
-    }
-    let content = match resolution {
-        Resolution::Value(mut value) => {
-            canonicalise(&mut value, 2).map_err(|_| ResolveError::BadValue)?;
-            SideContent::Value(value)
-        }
-        Resolution::Side(at) => {
-            // Sides are numbered among those the person saw.
-            let seen = |side: &&Side| side.written_by.iter().any(|(dot, _)| named(dot));
-            let side =
-                conflict.sides.iter().filter(seen).nth(at).ok_or(ResolveError::NoSuchSide)?;
-            side.content.clone()
-        }
-    };
-    let values = match (content, conflict.kind) {
-        (SideContent::Kept, ConflictKind::EditVsDelete) => vec![(Path::root(), EntryValue::Alive)],
-        (SideContent::Deleted, ConflictKind::EditVsDelete) => {
-            vec![(Path::root(), EntryValue::Dead)]
-        }
-        (_, ConflictKind::EditVsDelete) => return Err(ResolveError::BadValue),
-        (SideContent::Value(value), _) => values_at(&conflict.path, value),
-        (_, _) => vec![(conflict.path.clone(), EntryValue::Absent)],
-    };
-    Ok(human_operations(registers, &conflict.path, named, values))
-}
-
-/// The leaves that a value becomes at a path.
-fn values_at(path: &Path, value: Value) -> Vec<(Path, EntryValue)> {
-    let Value::Object(map) = value else { return vec![(path.clone(), EntryValue::Value(value))] };
-    if map.is_empty() {
-        return vec![(path.clone(), EntryValue::EmptyObject)];
-    }
-    let below = leaves(Document::from_checked_map(map).as_map());
-    let join = |below: Path| Path::from_bytes(&[path.as_bytes(), below.as_bytes()].concat());
-    below
-        .into_iter()
-        .filter_map(|(below, leaf): (Path, Leaf)| Some((join(below)?, leaf.into())))
-        .collect()
-}
-
-fn human_operations(
-    registers: &Registers,
-    at: &Path,
-    named: impl Fn(&Dot) -> bool,
-    values: Vec<(Path, EntryValue)>,
-) -> Vec<Operation> {
-    let overwritten = |path: &Path| registers.dots_at(path).filter(|dot| named(dot)).collect();
-    let mut operations: Vec<Operation> = values
-        .into_iter()
-        .map(|(path, value)| Operation {
-            overwrites: overwritten(&path),
-            path,
-            written: Some(Written::human(value, None)),
-        })
-        .collect();
-    let below = registers.below(at).map(|(path, _)| path).filter(|_| !at.is_root());
-    let around = below.chain([at]);
-    for path in around {
-        let overwrites: Vec<Dot> = overwritten(path);
-        if !overwrites.is_empty() && !operations.iter().any(|operation| operation.path == *path) {
-            operations.push(Operation { path: path.clone(), overwrites, written: None });
-        }
-    }
-    // Whoever decides about a field has seen the record alive; a contested delete stays open.
-    if !at.is_root() {
-        operations.push(alive(registers, true));
-    }
-    operations.sort_by(|a, b| a.path.cmp(&b.path));
-    operations
 }

@@ -8,17 +8,23 @@
 //! (after Almeida et al., "Delta State Replicated Data Types", 2018); policies are views of it.
 
 mod conflict;
+mod container;
 mod context;
 mod packed;
 mod policy;
 mod replica;
+mod resolution;
+mod resolver;
 mod view;
 
-pub use conflict::{
-    Conflict, ConflictKind, ConflictToken, Resolution, ResolveError, Side, SideContent, resolve,
-};
+pub use conflict::{Conflict, ConflictKind, ConflictToken, Side, SideContent};
 pub use context::{Context, DeadOnArrival};
 pub use packed::{PackedError, pack, unpack};
-pub use policy::{CollectionPolicy, OnDelete, POLICY_COLLECTION, Policy, PolicyError};
-pub use replica::{Replica, apply_own};
+pub use policy::{
+    CollectionPolicy, DEADLINE_MS, HISTORY_MS, OnDelete, POLICY_COLLECTION, Policy, PolicyError,
+    PriorityFrom, SCHEMA_COLLECTION,
+};
+pub use replica::{Overwritten, Replica, apply_own};
+pub use resolution::{Resolution, ResolveError, resolve, settle, settle_with};
+pub use resolver::{ConflictResolver, Decision, Input, Outcome, Strategy};
 pub use view::{View, view};

@@ -228,10 +228,7 @@ fn decode_shown_by(
 fn decode_value(d: &mut Decoder<'_>, len: u64) -> Result<EntryValue, PackedError> {
     Ok(match (d.u32()?, len) {
         (0, 3) => EntryValue::Value(value::decode(d)?),
-        (1, 2) => EntryValue::EmptyObject,
-        (2, 2) => EntryValue::Absent,
-        (3, 2) => EntryValue::Alive,
-        (4, 2) => EntryValue::Dead,
+        (kind, 2) => EntryValue::from_kind(kind).ok_or(PackedError)?,
         (kind, 3) => EntryValue::Unknown { kind, bytes: d.bytes()?.to_vec() },
         _ => return Err(PackedError),
     })

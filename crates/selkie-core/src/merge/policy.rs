@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use std::collections::BTreeMap;
 
-use selkie_wire::Digest;
+use selkie_wire::{DeviceId, Digest};
 use serde_json::{Map, Value, json};
 
 use crate::change::{Class, EntryValue, Sibling};
@@ -12,6 +12,8 @@ use crate::record::{Document, Path, value};
 
 /// The replicated system collection that holds policies: one record for each collection, by name.
 pub const POLICY_COLLECTION: &str = "_policy";
+/// The replicated system collection that holds schemas: one record for each collection, by name.
+pub const SCHEMA_COLLECTION: &str = "_schema";
 
 /// A rule for concurrent values at one path. What is causally later always replaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,32 +21,71 @@ pub enum Policy {
     /// The newest by (stamp, device, number).
     #[default]
     Timestamp,
+    /// The highest priority, then the newest; see [`PriorityFrom`].
+    Priority,
+    /// Arrays are united, the winner's order first; everything else as by `timestamp`. (Objects are
+    /// merged field by field under every policy.)
+    Merge,
     /// The newest provisionally, and an open conflict until a person resolves it.
     UserChoice,
-    /// The highest (`version`, hash): for policies themselves.
+    /// As `user_choice`, and the app's callback of this name is asked first. It writes a machine's
+    /// resolution; it never takes part in showing, so it need not be deterministic.
+    Custom(String),
+    /// The highest (`version`, hash): for policies and schemas themselves.
     HighestVersion,
     /// A policy of a later version of Selkie: shown by timestamp, nothing is written on its behalf.
     Unknown(String),
 }
 
+/// Where a writer takes the priority from that it stamps into its operations. Stamped once, it never
+/// changes, whatever becomes of the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PriorityFrom {
+    /// From the call that writes; 0 where it says none.
+    #[default]
+    Call,
+    /// From an integer field of the record as written.
+    Field(Path),
+    /// From the device that writes; 0 for devices not named.
+    Device(BTreeMap<DeviceId, i32>),
+}
+
+const CUSTOM: &str = "custom:";
+
 impl Policy {
-    fn from_name(name: &str) -> Self {
+    /// Reads its name; one that this version does not know becomes [`Policy::Unknown`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
         match name {
             "timestamp" => Self::Timestamp,
+            "priority" => Self::Priority,
+            "merge" => Self::Merge,
             "user_choice" => Self::UserChoice,
-            other => Self::Unknown(other.to_owned()),
+            other => match other.strip_prefix(CUSTOM) {
+                Some(name) if !name.is_empty() => Self::Custom(name.to_owned()),
+                _ => Self::Unknown(other.to_owned()),
+            },
         }
     }
 
     /// Its name, as in a policy document.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> String {
         match self {
-            Self::Timestamp => "timestamp",
-            Self::UserChoice => "user_choice",
-            Self::HighestVersion => "highest_version",
-            Self::Unknown(name) => name,
+            Self::Timestamp => "timestamp".to_owned(),
+            Self::Priority => "priority".to_owned(),
+            Self::Merge => "merge".to_owned(),
+            Self::UserChoice => "user_choice".to_owned(),
+            Self::Custom(name) => format!("{CUSTOM}{name}"),
+            Self::HighestVersion => "highest_version".to_owned(),
+            Self::Unknown(name) => name.clone(),
         }
+    }
+
+    /// Whether concurrent values stay open until someone decides.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::UserChoice | Self::Custom(_))
     }
 
     /// Picks the value shown, of siblings that are all different in dot.
@@ -64,10 +105,11 @@ impl Policy {
         let by_time =
             |sibling: &Sibling| (sibling.entry.origin.unwrap_or(sibling.entry.stamp), sibling.dot);
         match self {
+            Self::Priority => (a.entry.priority, by_time(a)).cmp(&(b.entry.priority, by_time(b))),
             Self::HighestVersion => {
                 version_of(a).cmp(&version_of(b)).then_with(|| by_time(a).cmp(&by_time(b)))
             }
-            Self::Timestamp | Self::UserChoice | Self::Unknown(_) => by_time(a).cmp(&by_time(b)),
+            _ => by_time(a).cmp(&by_time(b)),
         }
     }
 }
@@ -125,7 +167,7 @@ impl OnDelete {
 /// let again = CollectionPolicy::from_document(&policy.to_document());
 /// assert_eq!(again.at(&Path::root().child("title")), &Policy::UserChoice);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionPolicy {
     /// Grows with each edit of the policy.
     pub version: u64,
@@ -135,6 +177,35 @@ pub struct CollectionPolicy {
     pub paths: BTreeMap<Path, Policy>,
     /// For deletes against edits.
     pub on_delete: OnDelete,
+    /// For the `priority` policy.
+    pub priority_from: PriorityFrom,
+    /// How long an open conflict waits for a person before the value shown is made the answer, in
+    /// milliseconds.
+    pub deadline_ms: u64,
+    /// How long overwritten values are kept for a record's history, in milliseconds.
+    pub history_ms: u64,
+    /// Whether conflicts are answered at once where a person has answered alike often enough.
+    pub learned: bool,
+}
+
+/// A day: the longest a conflict stays open unless the policy says otherwise.
+pub const DEADLINE_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long overwritten values are kept unless the policy says otherwise: thirty days.
+pub const HISTORY_MS: u64 = 30 * DEADLINE_MS;
+
+impl Default for CollectionPolicy {
+    fn default() -> Self {
+        Self {
+            version: 0,
+            default: Policy::default(),
+            paths: BTreeMap::new(),
+            on_delete: OnDelete::default(),
+            priority_from: PriorityFrom::default(),
+            deadline_ms: DEADLINE_MS,
+            history_ms: HISTORY_MS,
+            learned: false,
+        }
+    }
 }
 
 /// Why a policy cannot be set.
@@ -150,7 +221,10 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownPolicy(name) => {
-                write!(f, "there is no policy {name:?}; choose timestamp or user_choice")
+                write!(
+                    f,
+                    "there is no policy {name:?}; choose timestamp, priority, merge, user_choice or custom:NAME"
+                )
             }
             Self::UnknownOnDelete(name) => write!(
                 f,
@@ -209,11 +283,26 @@ impl CollectionPolicy {
             .iter()
             .map(|(path, policy)| (path.to_string(), policy.name().into()))
             .collect();
+        let priority_from = match &self.priority_from {
+            PriorityFrom::Call => json!("call"),
+            PriorityFrom::Field(path) => json!({"field": path.to_string()}),
+            PriorityFrom::Device(ranks) => {
+                let ranks: Map<String, Value> = ranks
+                    .iter()
+                    .map(|(device, rank)| (device.to_string(), (*rank).into()))
+                    .collect();
+                json!({ "device": ranks })
+            }
+        };
         let policy = json!({
             "version": self.version,
             "default": self.default.name(),
             "on_delete": self.on_delete.name(),
             "paths": paths,
+            "priority_from": priority_from,
+            "deadline_ms": self.deadline_ms,
+            "history_ms": self.history_ms,
+            "learned": self.learned,
         });
         Document::from_checked_map(Map::from_iter([(FIELD.to_owned(), Value::Array(vec![policy]))]))
     }
@@ -236,6 +325,37 @@ impl CollectionPolicy {
                 })
                 .collect(),
             on_delete: text("on_delete").and_then(OnDelete::from_name).unwrap_or_default(),
+            priority_from: policy.get("priority_from").map(priority_from).unwrap_or_default(),
+            deadline_ms: policy.get("deadline_ms").and_then(Value::as_u64).unwrap_or(DEADLINE_MS),
+            history_ms: policy.get("history_ms").and_then(Value::as_u64).unwrap_or(HISTORY_MS),
+            learned: policy.get("learned").and_then(Value::as_bool).unwrap_or(false),
         }
     }
+
+    /// The priority that a device stamps into what it writes to a document, unless the call says.
+    #[must_use]
+    pub fn priority_of(&self, document: Option<&Document>, device: DeviceId) -> i32 {
+        match &self.priority_from {
+            PriorityFrom::Call => 0,
+            PriorityFrom::Device(ranks) => ranks.get(&device).copied().unwrap_or(0),
+            PriorityFrom::Field(path) => {
+                let value = document.and_then(|document| document.value_at(path));
+                let value = value.and_then(Value::as_i64).unwrap_or(0);
+                i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX })
+            }
+        }
+    }
+}
+
+fn priority_from(value: &Value) -> PriorityFrom {
+    if let Some(path) = value.get("field").and_then(Value::as_str).and_then(Path::parse) {
+        return PriorityFrom::Field(path);
+    }
+    let ranks = value.get("device").and_then(Value::as_object);
+    ranks.map_or(PriorityFrom::Call, |ranks| {
+        let rank = |(device, rank): (&String, &Value)| {
+            Some((DeviceId::from_hex(device)?, i32::try_from(rank.as_i64()?).ok()?))
+        };
+        PriorityFrom::Device(ranks.iter().filter_map(rank).collect())
+    })
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Change, Dot, Entry, Operation, RecordChange, Registers, Sibling, Written};
+use crate::change::{
+    Change, Class, Dot, Entry, Operation, RecordChange, Registers, Sibling, Written,
+};
 use crate::clock::Stamp;
 use crate::record::{Path, RecordKey};
 
@@ -14,21 +16,23 @@ use super::context::{Context, DeadOnArrival};
 /// same changes ends in the same replica. Precondition: a dot names one byte string, for ever.
 ///
 /// ```
-/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, put};
+/// use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, Writer, put};
 /// use selkie_core::clock::Stamp;
 /// use selkie_core::merge::{CollectionPolicy, Replica, view};
-/// use selkie_core::record::{Document, RecordKey};
+/// use selkie_core::record::{Document, RecordKey, Schema};
 /// use selkie_wire::DeviceId;
 ///
 /// let (mut phone, mut laptop) = (Replica::default(), Replica::default());
 /// let key = RecordKey::new("notes", "groceries")?;
 /// let note = Document::from_json(r#"{"title": "Milk"}"#)?;
+/// let dot = Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) };
+/// let writer = Writer { schema: &Schema::new(), dot };
 /// let change = Change {
-///     dot: Dot { device: DeviceId([1; 16]), number: ChangeNumber(1) },
+///     dot,
 ///     stamp: Stamp::from_unix_ms(1),
 ///     records: vec![RecordChange {
 ///         key: key.clone(),
-///         operations: put(&phone.registers(&key), Seen::default(), &note),
+///         operations: put(&phone.registers(&key), Seen::default(), &note, writer),
 ///     }],
 /// };
 /// phone.apply(change.clone());
@@ -44,6 +48,25 @@ pub struct Replica {
     records: BTreeMap<RecordKey, Registers>,
     context: Context,
     dead: DeadOnArrival,
+}
+
+/// A value that a change put an end to: what a record's history is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overwritten {
+    /// The record.
+    pub key: RecordKey,
+    /// Where it stood.
+    pub path: Path,
+    /// What stood there.
+    pub sibling: Sibling,
+    /// The change that overwrote it.
+    pub by: Dot,
+    /// When, by that change's writer.
+    pub by_stamp: Stamp,
+    /// Who decided that.
+    pub by_class: Class,
+    /// Why, for a resolution.
+    pub why: Option<String>,
 }
 
 impl Replica {
@@ -92,6 +115,11 @@ impl Replica {
 
     /// Applies a change; `false` if it was applied before.
     pub fn apply(&mut self, change: Change) -> bool {
+        self.apply_telling(change, &mut |_| {})
+    }
+
+    /// As [`apply`](Self::apply), and tells of every value that the change overwrites.
+    pub fn apply_telling(&mut self, change: Change, tell: &mut dyn FnMut(Overwritten)) -> bool {
         let Change { dot, stamp, records } = change;
         if self.context.contains(dot) {
             return false;
@@ -99,7 +127,8 @@ impl Replica {
         for RecordChange { key, operations } in records {
             let registers = self.records.entry(key.clone()).or_default();
             let (context, dead) = (&self.context, &mut self.dead);
-            apply_operations(registers, (dot, stamp), operations, |path, event| match event {
+            let change = (&key, dot, stamp);
+            apply_operations(registers, change, operations, tell, |path, event| match event {
                 Event::MissingOverwritten(seen) => {
                     if !context.contains(seen) {
                         dead.insert(seen, key.clone(), path.clone());
@@ -161,8 +190,13 @@ impl Replica {
 
 /// Applies this device's own new write to a record it has just read: all it overwrites is there, and
 /// its dot is new, so neither context nor dots dead on arrival come into it.
-pub fn apply_own(registers: &mut Registers, dot: Dot, stamp: Stamp, operations: Vec<Operation>) {
-    apply_operations(registers, (dot, stamp), operations, |_, _| true);
+pub fn apply_own(
+    registers: &mut Registers,
+    change: (&RecordKey, Dot, Stamp),
+    operations: Vec<Operation>,
+    tell: &mut dyn FnMut(Overwritten),
+) {
+    apply_operations(registers, change, operations, tell, |_, _| true);
 }
 
 /// What the vault's state may have a say in, while operations are applied.
@@ -175,14 +209,28 @@ enum Event {
 
 fn apply_operations(
     registers: &mut Registers,
-    (dot, stamp): (Dot, Stamp),
+    (key, dot, stamp): (&RecordKey, Dot, Stamp),
     operations: Vec<Operation>,
+    tell: &mut dyn FnMut(Overwritten),
     mut ask: impl FnMut(&Path, Event) -> bool,
 ) {
     for Operation { path, overwrites, written } in operations {
+        let by_class = written.as_ref().map_or(Class::Plain, |written| written.class);
         for seen in overwrites {
-            if !registers.remove(&path, seen) && seen != dot {
-                ask(&path, Event::MissingOverwritten(seen));
+            match registers.remove(&path, seen) {
+                Some(sibling) => tell(Overwritten {
+                    key: key.clone(),
+                    path: path.clone(),
+                    sibling,
+                    by: dot,
+                    by_stamp: stamp,
+                    by_class,
+                    why: written.as_ref().and_then(|written| written.why.clone()),
+                }),
+                None if seen != dot => {
+                    ask(&path, Event::MissingOverwritten(seen));
+                }
+                None => {}
             }
         }
         let Some(Written { value, priority, class, origin, .. }) = written else { continue };

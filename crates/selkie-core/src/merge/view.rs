@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use crate::change::{Class, EntryValue, Registers, Sibling};
 use crate::record::{Component, Document, Path};
 
-use super::conflict::{Conflict, ConflictKind};
+use super::conflict::Conflict;
+use super::container::Container;
 use super::policy::{CollectionPolicy, OnDelete, Policy};
 
 /// What an app sees of one record.
@@ -19,17 +20,16 @@ pub struct View {
 
 /// Shows a record by its collection's policy.
 ///
-/// Of concurrent values the policy picks one; of a scalar and an object at the same place, the side
-/// that has the greatest value by the policy's order. Element components of paths (field types of
-/// later versions) are not shown.
+/// Of concurrent values the policy picks one. Where different shapes stand at one place (a single
+/// value, an object, a set, a counter, a list), the side shown is the one with the greatest value by
+/// the policy's order. Element components of later versions are not shown.
 #[must_use]
 pub fn view(registers: &Registers, policy: &CollectionPolicy) -> View {
     let mut conflicts = Vec::new();
     let alive = is_alive(registers.at(&Path::root()), policy, &mut conflicts);
     let fields: Vec<_> = registers.iter().filter(|(path, _)| !path.is_root()).collect();
     let mut viewer = Viewer { policy, conflicts };
-    let shown = viewer.node(&fields, &Path::root());
-    let map = match shown {
+    let map = match viewer.node(&fields, &Path::root()) {
         Some(Shown { value: Value::Object(map), .. }) => map,
         _ => Map::new(),
     };
@@ -45,41 +45,46 @@ fn is_alive(
     conflicts: &mut Vec<Conflict>,
 ) -> bool {
     let lives = |sibling: &Sibling| sibling.entry.value == EntryValue::Alive;
-    let mut resolved = siblings.iter();
     if siblings.iter().all(lives) {
         return !siblings.is_empty();
     }
     if !siblings.iter().any(lives) {
         return false;
     }
-    // A person's decision stands until someone edits or deletes after it.
-    if resolved.all(|sibling| sibling.entry.class != Class::Plain) {
-        return Policy::Timestamp.winner(siblings).is_some_and(lives);
+    let newest_lives = Policy::Timestamp.winner(siblings).is_some_and(lives);
+    // A decision stands until someone edits or deletes without having seen it.
+    if siblings.iter().all(|sibling| sibling.entry.class != Class::Plain) {
+        return newest_lives;
     }
     match policy.on_delete {
         OnDelete::EditWins => true,
         OnDelete::DeleteWins => false,
-        OnDelete::Timestamp => Policy::Timestamp.winner(siblings).is_some_and(lives),
+        OnDelete::Timestamp => newest_lives,
         OnDelete::UserChoice => {
-            let alive = Policy::Timestamp.winner(siblings).is_some_and(lives);
-            conflicts.push(Conflict::of_liveness(siblings, alive));
-            alive
+            conflicts.push(Conflict::of_liveness(siblings, newest_lives));
+            newest_lives
         }
     }
 }
 
 /// A value to show, and the sibling by which it competes with other shapes.
-struct Shown<'a> {
-    value: Value,
-    greatest: &'a Sibling,
+pub(super) struct Shown<'a> {
+    pub(super) value: Value,
+    pub(super) greatest: &'a Sibling,
 }
 
-struct Viewer<'p> {
+/// One of the shapes that stand at a place, with everything that was written for it.
+pub(super) struct Shape<'a> {
+    pub(super) shown: Shown<'a>,
+    pub(super) siblings: Vec<&'a Sibling>,
+}
+
+pub(super) struct Viewer<'p> {
     policy: &'p CollectionPolicy,
-    conflicts: Vec<Conflict>,
+    pub(super) conflicts: Vec<Conflict>,
 }
 
-type Register<'a> = (&'a Path, &'a [Sibling]);
+pub(super) type Register<'a> = (&'a Path, &'a [Sibling]);
 
 impl Viewer<'_> {
     /// Shows what stands at `at`: `fields` are the registers there and below, in order of path.
@@ -88,80 +93,112 @@ impl Viewer<'_> {
             Some(((path, siblings), below)) if *path == at => (*siblings, below),
             _ => (&[][..], fields),
         };
-        let policy = self.policy.at(at).clone();
-        let object = self.object(below, at, &policy);
+        let policy = self.policy.at(at);
         let winner = policy.winner(own);
-        let is_object = |sibling: &Sibling| sibling.entry.value == EntryValue::EmptyObject;
-        let scalar = winner.filter(|sibling| matches!(sibling.entry.value, EntryValue::Value(_)));
-        if policy == Policy::UserChoice {
-            let shape =
-                own.iter().any(|sibling| matches!(sibling.entry.value, EntryValue::Value(_)));
-            match &object {
-                Some(object) if shape => {
-                    let scalar_shown = scalar
-                        .is_some_and(|scalar| policy.compare(scalar, object.greatest).is_gt());
-                    let conflict = Conflict::of_shape(at, own, below, &object.value, scalar_shown);
-                    self.conflicts.extend(conflict);
-                }
-                _ => self.conflicts.extend(Conflict::of_register(at, own, winner)),
-            }
+        let mut shapes = self.shapes_below(below, at, policy);
+        if let Some(scalar) = single_value(own, winner, policy) {
+            shapes.push(scalar);
         }
-        match (scalar, object) {
-            (Some(scalar), Some(object)) if policy.compare(scalar, object.greatest).is_gt() => {
-                Some(shown_scalar(scalar))
-            }
-            (_, Some(object)) => Some(object),
-            (Some(scalar), None) => Some(shown_scalar(scalar)),
-            (None, None) => winner
-                .filter(|winner| is_object(winner))
-                .map(|winner| Shown { value: Value::Object(Map::new()), greatest: winner }),
+        // The greatest last; there are at most five, and no two of them share their greatest.
+        shapes.sort_by(|a, b| policy.compare(a.shown.greatest, b.shown.greatest));
+        if policy.asks() {
+            let conflict = match shapes.as_slice() {
+                [_, _, ..] => Conflict::of_shapes(at, &shapes),
+                _ => Conflict::of_register(at, own, winner),
+            };
+            self.conflicts.extend(conflict);
         }
+        shapes.pop().map(|shape| shape.shown).or_else(|| empty(winner?))
     }
 
-    /// Shows the keys below `at` as an object; `None` if nothing of them shows.
-    fn object<'a>(
+    /// Shows the keys below `at` as an object, and the elements as what they are elements of.
+    fn shapes_below<'a>(
         &mut self,
         below: &[Register<'a>],
         at: &Path,
         policy: &Policy,
-    ) -> Option<Shown<'a>> {
+    ) -> Vec<Shape<'a>> {
         let mut map = Map::new();
+        let mut of_map: Vec<&'a Sibling> = Vec::new();
         let mut greatest: Option<&'a Sibling> = None;
+        let mut containers = Container::none();
         let prefix_len = at.as_bytes().len();
         let mut rest = below;
-        while let Some((first, _)) = rest.first() {
-            let key_end = prefix_len + first.next_component_len(prefix_len)?;
-            let key_bytes = first.as_bytes().get(..key_end)?;
-            let group_len =
-                rest.iter().take_while(|(path, _)| path.as_bytes().starts_with(key_bytes)).count();
-            let (group, after) = rest.split_at_checked(group_len)?;
+        while let Some((path, group, after)) = next_group(rest, prefix_len) {
             rest = after;
-            let path = Path::from_bytes(key_bytes)?;
-            let Some(Component::Key(key)) = path.components().last() else { continue };
-            let Some(shown) = self.node(group, &path) else { continue };
-            map.insert(key.to_owned(), shown.value);
-            greatest = match greatest {
-                Some(known) if policy.compare(known, shown.greatest).is_gt() => Some(known),
-                _ => Some(shown.greatest),
-            };
+            match path.components().last() {
+                Some(Component::Key(key)) => {
+                    let Some(shown) = self.node(group, &path) else { continue };
+                    map.insert(key.to_owned(), shown.value);
+                    of_map.extend(group.iter().flat_map(|(_, siblings)| siblings.iter()));
+                    greatest = match greatest {
+                        Some(known) if policy.compare(known, shown.greatest).is_gt() => Some(known),
+                        _ => Some(shown.greatest),
+                    };
+                }
+                Some(Component::Element(_)) => {
+                    containers.add(&path, group, policy, &mut self.conflicts);
+                }
+                None => {}
+            }
         }
-        greatest.map(|greatest| Shown { value: Value::Object(map), greatest })
+        let object = greatest.map(|greatest| Shape {
+            shown: Shown { value: Value::Object(map), greatest },
+            siblings: of_map,
+        });
+        containers.into_shapes(policy).into_iter().chain(object).collect()
     }
 }
 
-fn shown_scalar(sibling: &Sibling) -> Shown<'_> {
-    let value = match &sibling.entry.value {
-        EntryValue::Value(value) => value.clone(),
-        _ => Value::Null,
-    };
-    Shown { value, greatest: sibling }
+/// The registers that share the first step after a prefix, and those after them.
+fn next_group<'r, 'a>(
+    rest: &'r [Register<'a>],
+    prefix_len: usize,
+) -> Option<(Path, &'r [Register<'a>], &'r [Register<'a>])> {
+    let (first, _) = rest.first()?;
+    let end = prefix_len + first.next_component_len(prefix_len)?;
+    let bytes = first.as_bytes().get(..end)?;
+    let len = rest.iter().take_while(|(path, _)| path.as_bytes().starts_with(bytes)).count();
+    let (group, after) = rest.split_at_checked(len)?;
+    Some((Path::from_bytes(bytes)?, group, after))
 }
 
-/// The kind of difference between concurrent siblings at one path, if a person should see it.
-pub(super) fn open_kind(siblings: &[Sibling]) -> Option<ConflictKind> {
-    let plain = siblings.iter().any(|sibling| sibling.entry.class == Class::Plain);
-    let differs = siblings.iter().any(|sibling| {
-        siblings.first().is_some_and(|first| first.entry.value != sibling.entry.value)
-    });
-    (plain && differs).then_some(ConflictKind::ConcurrentEdit)
+/// The single value at a place; under `merge`, concurrent arrays united.
+fn single_value<'a>(
+    own: &'a [Sibling],
+    winner: Option<&'a Sibling>,
+    policy: &Policy,
+) -> Option<Shape<'a>> {
+    let greatest = winner?;
+    let EntryValue::Value(value) = &greatest.entry.value else { return None };
+    let value = match (policy, value) {
+        (Policy::Merge, Value::Array(items)) => union(own, greatest, items),
+        _ => value.clone(),
+    };
+    let single = |sibling: &&Sibling| sibling.entry.value != EntryValue::EmptyObject;
+    Some(Shape { shown: Shown { value, greatest }, siblings: own.iter().filter(single).collect() })
+}
+
+/// The winner's items in their order, then the others' that it does not have, oldest writer first.
+fn union(own: &[Sibling], winner: &Sibling, items: &[Value]) -> Value {
+    let mut united = items.to_vec();
+    let mut others: Vec<&Sibling> = own.iter().filter(|other| other.dot != winner.dot).collect();
+    others.sort_by(|a, b| Policy::Timestamp.compare(a, b));
+    for other in others {
+        if let EntryValue::Value(Value::Array(items)) = &other.entry.value {
+            let missing: Vec<_> =
+                items.iter().filter(|item| !united.contains(item)).cloned().collect();
+            united.extend(missing);
+        }
+    }
+    Value::Array(united)
+}
+
+fn empty(winner: &Sibling) -> Option<Shown<'_>> {
+    let value = match winner.entry.value {
+        EntryValue::EmptyObject => Value::Object(Map::new()),
+        EntryValue::EmptyArray => Value::Array(Vec::new()),
+        _ => return None,
+    };
+    Some(Shown { value, greatest: winner })
 }

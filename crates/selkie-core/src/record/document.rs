@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, INTEGER_MAX, KEY_BYTES_MAX};
 
+use super::path::{Component, Path};
 use super::value::canonicalise;
 
 /// A JSON object within Selkie's bounds, its numbers in canonical form.
@@ -128,6 +129,37 @@ impl Document {
     #[must_use]
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// The value at a path of keys.
+    #[must_use]
+    pub fn value_at(&self, path: &Path) -> Option<&Value> {
+        let mut keys = path.components();
+        let Component::Key(first) = keys.next()? else { return None };
+        keys.try_fold(self.0.get(first)?, |value, step| match step {
+            Component::Key(key) => value.get(key),
+            Component::Element(_) => None,
+        })
+    }
+
+    /// Puts a value at a path of keys; objects on the way are made as needed.
+    pub(crate) fn set(&mut self, path: &Path, value: Value) {
+        let mut keys: Vec<&str> = Vec::new();
+        for step in path.components() {
+            let Component::Key(key) = step else { return };
+            keys.push(key);
+        }
+        let Some((last, parents)) = keys.split_last() else { return };
+        let mut at = &mut self.0;
+        for key in parents {
+            let slot = at.entry(*key).or_insert_with(|| Value::Object(Map::new()));
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            let Value::Object(nested) = slot else { return };
+            at = nested;
+        }
+        at.insert((*last).to_owned(), value);
     }
 
     /// The object, given away.

@@ -56,6 +56,11 @@ impl RecordKey {
         Ok(Self { collection, id })
     }
 
+    /// A key of Selkie's own making.
+    pub(crate) fn fixed(collection: &'static str, id: &'static str) -> Self {
+        Self { collection: collection.to_owned(), id: id.to_owned() }
+    }
+
     /// Whether a collection may have this name.
     #[must_use]
     pub fn is_collection_name(name: &str) -> bool {

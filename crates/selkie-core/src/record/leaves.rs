@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::path::{Component, Path};
+use super::path::Path;
 
 /// What stands at a leaf path.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,17 +37,32 @@ pub fn leaves(map: &Map<String, Value>) -> BTreeMap<Path, Leaf> {
 
 /// The leaves of a document in order of path, as they stand in it: an object among them is empty.
 pub(crate) fn leaf_values(map: &Map<String, Value>) -> Vec<(Path, &Value)> {
+    leaf_values_but(map, &|_| false)
+}
+
+/// The same, but for the objects that are written whole: each of them is one leaf.
+pub(super) fn leaf_values_but<'v>(
+    map: &'v Map<String, Value>,
+    whole: &dyn Fn(&Path) -> bool,
+) -> Vec<(Path, &'v Value)> {
     let mut out = Vec::with_capacity(map.len());
-    collect(&Path::root(), map, &mut out);
+    collect(&Path::root(), map, whole, &mut out);
     out.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     out
 }
 
-fn collect<'v>(at: &Path, map: &'v Map<String, Value>, out: &mut Vec<(Path, &'v Value)>) {
+fn collect<'v>(
+    at: &Path,
+    map: &'v Map<String, Value>,
+    whole: &dyn Fn(&Path) -> bool,
+    out: &mut Vec<(Path, &'v Value)>,
+) {
     for (key, value) in map {
         let path = at.child(key);
         match value {
-            Value::Object(nested) if !nested.is_empty() => collect(&path, nested, out),
+            Value::Object(nested) if !nested.is_empty() && !whole(&path) => {
+                collect(&path, nested, whole, out);
+            }
             leaf => out.push((path, leaf)),
         }
     }
@@ -56,32 +71,13 @@ fn collect<'v>(at: &Path, map: &'v Map<String, Value>, out: &mut Vec<(Path, &'v 
 /// The document that has these leaves. Of two leaves that cannot both be, the deeper one stays.
 #[must_use]
 pub fn document_of_leaves(leaves: &BTreeMap<Path, Leaf>) -> super::Document {
-    let mut root = Map::new();
+    let mut document = super::Document::default();
     for (path, leaf) in leaves {
         let value = match leaf {
             Leaf::Value(value) => value.clone(),
             Leaf::EmptyObject => Value::Object(Map::new()),
         };
-        insert(&mut root, path, value);
+        document.set(path, value);
     }
-    super::Document::from_checked_map(root)
-}
-
-fn insert(root: &mut Map<String, Value>, path: &Path, value: Value) {
-    let mut keys: Vec<&str> = Vec::new();
-    for component in path.components() {
-        let Component::Key(key) = component else { return };
-        keys.push(key);
-    }
-    let Some((last, parents)) = keys.split_last() else { return };
-    let mut at = root;
-    for key in parents {
-        let slot = at.entry(*key).or_insert_with(|| Value::Object(Map::new()));
-        if !slot.is_object() {
-            *slot = Value::Object(Map::new());
-        }
-        let Value::Object(nested) = slot else { return };
-        at = nested;
-    }
-    at.insert((*last).to_owned(), value);
+    document
 }

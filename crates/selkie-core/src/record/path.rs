@@ -21,6 +21,9 @@ use crate::limits::{DOCUMENT_DEPTH_MAX, KEY_BYTES_MAX};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Path(Vec<u8>);
 
+/// Elements on one path: a list's element, and its value below it.
+const ELEMENTS_MAX: usize = 2;
+
 /// One step of a [`Path`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component<'a> {
@@ -46,16 +49,27 @@ impl Path {
         Self(bytes)
     }
 
-    /// Reads an encoded path.
+    /// The path of an element of a field type.
+    pub(super) fn with_element(&self, content: &[u8]) -> Self {
+        let mut bytes = self.0.clone();
+        push_component(&mut bytes, content, 1);
+        Self(bytes)
+    }
+
+    /// Reads an encoded path: at most as many keys as a document has levels, and two elements.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
-        let mut depth = 0;
+        let (mut keys, mut elements) = (0, 0);
         while !rest.is_empty() {
-            (_, rest) = split_component(rest)?;
-            depth += 1;
+            let component;
+            (component, rest) = split_component(rest)?;
+            match component {
+                Component::Key(_) => keys += 1,
+                Component::Element(_) => elements += 1,
+            }
         }
-        (depth <= DOCUMENT_DEPTH_MAX).then(|| Self(bytes.to_vec()))
+        (keys <= DOCUMENT_DEPTH_MAX && elements <= ELEMENTS_MAX).then(|| Self(bytes.to_vec()))
     }
 
     /// Reads dotted text as people type it; a key with a dot or a quote in it is written as a JSON
@@ -126,6 +140,35 @@ impl Path {
             len += rest.len() - after.len();
             (!after.is_empty()).then(|| Self(self.0.iter().copied().take(len).collect()))
         })
+    }
+
+    /// The path without its last step; `None` for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let mut rest = self.0.as_slice();
+        let mut last_len = 0;
+        while !rest.is_empty() {
+            let (_, after) = split_component(rest)?;
+            last_len = rest.len() - after.len();
+            rest = after;
+        }
+        let len = self.0.len().checked_sub(last_len).filter(|_| !self.0.is_empty())?;
+        self.0.get(..len).map(|bytes| Self(bytes.to_vec()))
+    }
+
+    /// For an element of a set, counter or list, or anything below one: the field that holds it.
+    #[must_use]
+    pub fn container(&self) -> Option<Self> {
+        let mut rest = self.0.as_slice();
+        loop {
+            let len = self.0.len() - rest.len();
+            match split_component(rest)? {
+                (Component::Element(_), _) => {
+                    return self.0.get(..len).map(|bytes| Self(bytes.to_vec()));
+                }
+                (Component::Key(_), after) => rest = after,
+            }
+        }
     }
 
     /// The first step of the rest of this path after `prefix`, with the rest's length in bytes.

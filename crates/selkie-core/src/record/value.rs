@@ -117,10 +117,10 @@ pub fn decode(d: &mut Decoder<'_>) -> Result<Value, minicbor::decode::Error> {
 
 fn decode_at(d: &mut Decoder<'_>, level: usize) -> Result<Value, minicbor::decode::Error> {
     let refuse = |why| Err(minicbor::decode::Error::message(why));
-    if level > DOCUMENT_DEPTH_MAX + 1 {
-        return refuse("a value is nested too deeply");
-    }
     Ok(match d.datatype()? {
+        Type::Array | Type::Map if level > DOCUMENT_DEPTH_MAX => {
+            return refuse("a value is nested too deeply");
+        }
         Type::Null => {
             d.null()?;
             Value::Null

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod conflicts;
+mod fields;
 mod oracle;
+mod vectors;
 mod world;

@@ -8,7 +8,7 @@ use selkie_core::merge::{
 };
 use selkie_core::record::{Path, RecordKey};
 
-use crate::world::{Device, Random};
+use crate::world::{Device, Random, typed};
 
 /// What a replica does; the planted bugs are other implementations of it.
 trait Merge {
@@ -88,7 +88,9 @@ type Outcome = Result<(), &'static str>;
 fn run<M: Merge>(seed: u64) -> Outcome {
     let mut random = Random(seed);
     let policy = CollectionPolicy {
-        default: if random.chance(50) { Policy::UserChoice } else { Policy::Timestamp },
+        default: [Policy::UserChoice, Policy::Timestamp, Policy::Merge, Policy::Priority]
+            [random.below(4) as usize]
+            .clone(),
         on_delete: [
             OnDelete::EditWins,
             OnDelete::DeleteWins,
@@ -100,6 +102,12 @@ fn run<M: Merge>(seed: u64) -> Outcome {
     let count = 2 + random.below(3) as usize;
     let mut devices: Vec<_> =
         (0..count).map(|index| Device::new(index, 1_000 + random.below(500))).collect();
+    // Some devices know the schema, some are older and do not.
+    for device in &mut devices {
+        if random.chance(70) {
+            device.schema = typed();
+        }
+    }
     let mut log: Vec<Change> = Vec::new();
     let mut checkpoints: Vec<Replica> = Vec::new();
     for _ in 0..50 + random.below(50) {

@@ -1,11 +1,11 @@
 //! A seeded world of devices that write, forget to sync, sync twice, and hand each other checkpoints.
 
-use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, delete, put};
+use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, Writer, delete, put};
 use selkie_core::clock::Clock;
 use selkie_core::merge::{
     CollectionPolicy, Conflict, ConflictKind, Replica, Resolution, View, resolve, view,
 };
-use selkie_core::record::{Document, RecordKey};
+use selkie_core::record::{Document, FieldType, RecordKey, Schema};
 use selkie_wire::DeviceId;
 use serde_json::{Map, Value, json};
 
@@ -29,6 +29,7 @@ impl Random {
 pub struct Device {
     pub id: DeviceId,
     pub replica: Replica,
+    pub schema: Schema,
     clock: Clock,
     now_ms: u64,
     written: u64,
@@ -40,6 +41,7 @@ impl Device {
         Self {
             id,
             replica: Replica::default(),
+            schema: Schema::default(),
             clock: Clock::new(Default::default()),
             now_ms,
             written: 0,
@@ -77,12 +79,27 @@ impl Device {
         policy: &CollectionPolicy,
         value: Value,
     ) -> Option<Change> {
+        self.put_with_priority(key, policy, value, 0)
+    }
+
+    pub fn put_with_priority(
+        &mut self,
+        key: &RecordKey,
+        policy: &CollectionPolicy,
+        value: Value,
+        priority: i32,
+    ) -> Option<Change> {
         let shown = self.view(key, policy);
         let contested =
             shown.conflicts.iter().any(|conflict| conflict.kind == ConflictKind::EditVsDelete);
         let seen = Seen { document: shown.document.as_ref(), delete_contested: contested };
         let wanted = Document::from_value(value).unwrap();
-        let operations = put(&self.replica.registers(key), seen, &wanted);
+        let dot = Dot { device: self.id, number: ChangeNumber(self.written + 1) };
+        let writer = Writer { schema: &self.schema, dot };
+        let mut operations = put(&self.replica.registers(key), seen, &wanted, writer);
+        for written in operations.iter_mut().filter_map(|operation| operation.written.as_mut()) {
+            written.priority = priority;
+        }
         self.write(key, operations)
     }
 
@@ -121,17 +138,44 @@ impl Device {
                 let mut map =
                     shown.document.map(|document| document.as_map().clone()).unwrap_or_default();
                 map.extend(random_fields(random));
-                self.put(&key, policy, Value::Object(map))
+                let priority = random.below(3) as i32;
+                self.put_with_priority(&key, policy, Value::Object(map), priority)
             }
         }
     }
 }
 
+/// A schema with a field of each type, beside undeclared ones.
+pub fn typed() -> Schema {
+    [
+        ("set", FieldType::Set),
+        ("counter", FieldType::Counter),
+        ("list", FieldType::List),
+        ("atomic", FieldType::Atomic),
+    ]
+    .into_iter()
+    .fold(Schema::new(), |schema, (path, field_type)| schema.field(path, field_type).unwrap())
+}
+
 fn random_fields(random: &mut Random) -> Map<String, Value> {
-    let names = ["a", "b", "c"];
+    let names = ["a", "b", "c", "set", "counter", "list", "atomic"];
     let count = random.below(2) + 1;
     (0..count)
-        .map(|_| (names[random.below(3) as usize].to_owned(), random_value(random, 2)))
+        .map(|_| {
+            let name = names[random.below(7) as usize];
+            let value = match name {
+                // Now and then a device without the schema's discipline.
+                _ if random.chance(5) => random_value(random, 1),
+                "set" | "list" => {
+                    let len = random.below(4);
+                    (0..len).map(|_| json!(random.below(6))).collect()
+                }
+                "counter" => json!(random.below(10)),
+                "atomic" => json!({"x": random.below(3), "y": random.below(3)}),
+                _ => random_value(random, 2),
+            };
+            (name.to_owned(), value)
+        })
         .collect()
 }
 

@@ -95,7 +95,7 @@ impl Vault {
             key_id: KeyId([epoch as u8 + 1; 32]),
             wraps: Vec::new(),
             recovery_wrap: Vec::new(),
-            previous_key: Vec::new(),
+            previous_key: if epoch == 0 { Vec::new() } else { vec![3; 8] },
         };
         let (last, last_digest) = (SegmentNumber(device.number), device.last);
         self.append(&Operation::Revoke { device: device.id, last, last_digest, rotation });

@@ -76,8 +76,12 @@ fn rotation(epoch: u32, key_id: u8, wraps: &[DeviceId]) -> Rotation {
         key_id: KeyId([key_id; 32]),
         wraps: wraps.iter().map(wrap).collect(),
         recovery_wrap: vec![2; 8],
-        previous_key: vec![3; 8],
+        previous_key: if epoch == 0 { Vec::new() } else { vec![3; 8] },
     }
+}
+
+fn rotate(rotation: Rotation) -> Operation {
+    Operation::Rotate { rotation }
 }
 
 fn revoke(device: DeviceId, rotation: Rotation) -> Operation {
@@ -90,7 +94,7 @@ fn roster() -> Roster {
     let vault = roster.vault();
     for operation in [
         add(vault, 10),
-        Operation::Rotate { rotation: rotation(0, 1, &[keys(10).device_id()]) },
+        rotate(rotation(0, 1, &[keys(10).device_id()])),
         add(vault, 11),
         add(vault, 12),
         Operation::MinVersion { version: 3 },
@@ -117,7 +121,7 @@ fn a_good_chain_says_who_belongs() {
 
 #[test]
 fn what_contradicts_the_roster_changes_nothing() {
-    use RosterError::{Meaning, Signature};
+    use RosterError::{Meaning, Signature, TooNew};
     let roster = roster();
     let (vault, phone, gone) = (roster.vault(), keys(10).device_id(), keys(12).device_id());
     let admin_key = *roster.admin_key();
@@ -125,6 +129,7 @@ fn what_contradicts_the_roster_changes_nothing() {
     if let Operation::Add { keys: other, .. } = &mut consent_of_another {
         other.kem_key.push(0);
     }
+    let newer = Rotation { suite: 2, ..rotation(2, 3, &[]) };
     for (case, operation, error) in [
         ("second genesis", Operation::Genesis { admin_key, recovery: recovery(1) }, Meaning),
         ("added twice", add(vault, 10), Meaning),
@@ -136,15 +141,30 @@ fn what_contradicts_the_roster_changes_nothing() {
         ("key given to whom it revokes", revoke(phone, rotation(2, 3, &[phone])), Meaning),
         ("revoked without a new epoch", revoke(phone, rotation(1, 3, &[])), Meaning),
         ("revoked with an old key", revoke(phone, rotation(2, 1, &[])), Meaning),
-        ("epoch again", Operation::Rotate { rotation: rotation(1, 3, &[]) }, Meaning),
-        ("epoch skipped", Operation::Rotate { rotation: rotation(3, 3, &[]) }, Meaning),
-        ("key again", Operation::Rotate { rotation: rotation(2, 2, &[]) }, Meaning),
+        ("epoch again", rotate(rotation(1, 3, &[])), Meaning),
+        ("epoch skipped", rotate(rotation(3, 3, &[])), Meaning),
+        ("key again", rotate(rotation(2, 2, &[])), Meaning),
+        ("key twice to one device", rotate(rotation(2, 3, &[phone, phone])), Meaning),
+        ("key for a device that left", rotate(rotation(2, 3, &[phone, gone])), Meaning),
+        ("key for a stranger", rotate(rotation(2, 3, &[DeviceId([9; 16])])), Meaning),
+        ("no way back", rotate(Rotation { previous_key: vec![], ..rotation(2, 3, &[]) }), Meaning),
+        ("suite unknown", rotate(Rotation { suite: 2, ..rotation(2, 3, &[]) }), TooNew),
+        ("revoked into an unknown suite", revoke(phone, newer), TooNew),
         ("version lowered", Operation::MinVersion { version: 2 }, Meaning),
     ] {
         let mut after = roster.clone();
         assert_eq!(after.apply(&next(&roster, &operation)), Err(error), "{case}");
         assert_eq!(after, roster, "{case}");
     }
+}
+
+#[test]
+fn the_first_epoch_has_no_key_before_it() {
+    let mut roster = Roster::from_entries([genesis()]).unwrap();
+    let before = Rotation { previous_key: vec![3; 8], ..rotation(0, 1, &[]) };
+    let refused = roster.apply(&next(&roster, &rotate(before)));
+    assert_eq!(refused, Err(RosterError::Meaning));
+    assert_eq!(roster.apply(&next(&roster, &rotate(rotation(0, 1, &[])))), Ok(()));
 }
 
 #[test]

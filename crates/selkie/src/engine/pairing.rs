@@ -159,6 +159,22 @@ fn wait_for(
     }
 }
 
+/// Waits for the other side's answer. A refusal, or ten minutes, empties the mailbox.
+fn wait_for_grant(mailbox: &mut Mailbox) -> Result<Vec<u8>, Error> {
+    loop {
+        if let Some(grant) = mailbox.get(GRANT)? {
+            return Ok(grant);
+        }
+        if mailbox.get(OFFER)?.is_none() {
+            return Err(Error::new(
+                ErrorKind::Pairing,
+                "the other device did not let this one in; nothing was joined",
+            ));
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
 /// Joins a vault from a new device, and creates its store.
 pub(crate) fn join(
     path: &Path,
@@ -191,7 +207,7 @@ pub(crate) fn join(
             "the digits were not the same; nothing was joined",
         ));
     }
-    let message = wait_for(&mut mailbox, GRANT, &mut || true)?;
+    let message = wait_for_grant(&mut mailbox)?;
     let grant = match joiner.read_grant(&message, &device, None) {
         Err(PairingError::RosterNeeded) => {
             let entries = Http::new(url, joiner.vault(), &device)?.roster(RosterNumber(0))?;

@@ -8,7 +8,6 @@ use selkie_wire::{Digest, SegmentNumber};
 
 use crate::Error;
 use crate::store::{Identity, TrackedPosition};
-use crate::system::now_ms;
 use crate::transport::{Transport, TransportError};
 use crate::vault::Vault;
 
@@ -42,7 +41,7 @@ pub struct SyncProgress {
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncReport {
-    /// Own changes sealed in this run.
+    /// Own changes the relay stored.
     pub changes_sent: u64,
     /// Own segments the relay stored.
     pub segments_sent: u64,
@@ -99,7 +98,11 @@ pub(crate) fn run_over(
         page: Vec::new(),
         empty_pages: 0,
     };
-    let outcome = run.drive();
+    let mut outcome = run.drive();
+    // What a machine answers now need not wait for the next run.
+    if vault.attend()? > 0 && outcome.is_ok() {
+        outcome = run.drive();
+    }
     let mut report = run.report;
     let database = vault.database();
     report.conflicts_open = database.conflict_count()?;
@@ -110,7 +113,7 @@ pub(crate) fn run_over(
         database.read_anew(url)?;
     }
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
-    database.store_last_sync(url, now_ms(), word)?;
+    database.store_last_sync(url, vault.now_ms(), word)?;
     outcome.map(|()| report)
 }
 
@@ -180,7 +183,7 @@ impl Run<'_> {
     fn push(&mut self, engine: &mut Engine, after: SegmentNumber) -> Result<(), Failure> {
         let (outgoing, own) = {
             let mut database = self.vault.database();
-            self.report.changes_sent += database.seal_waiting(&self.identity)?;
+            database.seal_waiting(&self.identity)?;
             (database.outgoing(after)?, database.own_head()?)
         };
         if outgoing.envelopes.is_empty() {
@@ -197,7 +200,11 @@ impl Run<'_> {
         self.report.segments_sent += acknowledged.0.saturating_sub(before.0);
         self.report.quota_exhausted |=
             response.outcomes.contains(&selkie_wire::relay::PushOutcome::Quota);
-        self.vault.database().store_acknowledged(self.url, acknowledged)?;
+        {
+            let database = self.vault.database();
+            self.report.changes_sent += database.changes_in(before, acknowledged)?;
+            database.store_acknowledged(self.url, acknowledged)?;
+        }
         outcome?;
         self.tell(SyncPhase::Push);
         Ok(())
@@ -218,8 +225,12 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         let page = std::mem::take(&mut self.page);
         let at = TrackedPosition { url: self.url, position };
-        let applied =
-            self.vault.database().apply_page(&self.identity, Some(&at), page, now_ms())?;
+        let applied = self.vault.database().apply_page(
+            &self.identity,
+            Some(&at),
+            page,
+            self.vault.now_ms(),
+        )?;
         self.vault.tell(&applied.events);
         self.report.segments_received += applied.segments;
         self.report.changes_received += applied.changes;

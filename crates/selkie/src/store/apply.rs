@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, TransactionBehavior, params};
 use selkie_core::change::{Change, ChangeNumber, Dot};
 use selkie_core::clock::Stamp;
-use selkie_core::merge::{Context, DeadOnArrival, POLICY_COLLECTION, Replica};
-use selkie_core::record::{Path, RecordKey};
+use selkie_core::merge::{Overwritten, POLICY_COLLECTION, Replica, SCHEMA_COLLECTION};
+use selkie_core::record::RecordKey;
 use selkie_core::seal::{Heads, SegmentBody};
 use selkie_core::sync::{HoldReason, Inbox, Position, Verdict};
-use selkie_wire::{DeviceId, Digest, SegmentNumber, VersionVector};
+use selkie_wire::{DeviceId, Digest, SegmentNumber};
 
+use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
-use super::identity::{Identity, damaged, from_sql, segment_number, to_sql};
-use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
+use super::identity::{Identity, from_sql, segment_number, to_sql};
+use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
 use crate::watch::{Event, EventKind};
 
@@ -242,10 +243,12 @@ fn merge_bodies(
     let dead = load_dead(rows.connection, &changes)?;
     let (context_before, dead_before) = (context.clone(), dead.clone());
     let mut replica = Replica::from_parts(registers, context, dead);
+    let mut overwritten: BTreeMap<RecordKey, Vec<Overwritten>> = BTreeMap::new();
+    let mut tell = |past: Overwritten| overwritten.entry(past.key.clone()).or_default().push(past);
     for change in changes {
         let keys: Vec<_> = change.records.iter().map(|record| record.key.clone()).collect();
         let stamp = change.stamp;
-        if replica.apply(change) {
+        if replica.apply_telling(change, &mut tell) {
             applied.changes += 1;
             for key in keys {
                 let span = stamps.entry(key).or_insert((stamp, stamp));
@@ -256,10 +259,18 @@ fn merge_bodies(
     let (records, context, dead) = replica.into_parts();
     store_context(rows.connection, &context_before, &context)?;
     store_dead(rows.connection, &dead_before, &dead)?;
-    save_touched(rows, &stored, &stamps, records, now_ms, applied)
+    let touched = Touched { stored, stamps, overwritten };
+    save_touched(rows, &touched, records, now_ms, applied)
 }
 
 type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
+
+/// The records a page touches: as they were, when they were written, and what was overwritten.
+struct Touched {
+    stored: Stored,
+    stamps: BTreeMap<RecordKey, (Stamp, Stamp)>,
+    overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
+}
 
 fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error> {
     let keys: BTreeSet<&RecordKey> =
@@ -269,15 +280,14 @@ fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error
 
 fn save_touched(
     rows: &mut Rows<'_>,
-    stored: &Stored,
-    stamps: &BTreeMap<RecordKey, (Stamp, Stamp)>,
+    Touched { stored, stamps, overwritten }: &Touched,
     mut records: BTreeMap<RecordKey, selkie_core::change::Registers>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
     // Policies first: they decide how the others are shown.
     let (policies, others): (Vec<_>, Vec<_>) =
-        stamps.iter().partition(|(key, _)| key.collection() == POLICY_COLLECTION);
+        stamps.iter().partition(|(key, _)| is_rules(key.collection()));
     for (key, stamps) in policies.into_iter().chain(others) {
         let registers = records.remove(key).unwrap_or_default();
         let shown = rows.view(key, &registers)?;
@@ -287,97 +297,21 @@ fn save_touched(
             let kind = if shown.document.is_some() { EventKind::Put } else { EventKind::Deleted };
             applied.events.push(Event::new(key, kind, true));
         }
-        let changed = Changed { key, stored: before, registers: &registers, stamps: *stamps };
+        let overwritten: Vec<_> = overwritten.get(key).into_iter().flatten().collect();
+        let changed = Changed {
+            key,
+            stored: before,
+            registers: &registers,
+            stamps: *stamps,
+            overwritten: &overwritten,
+        };
         rows.save(&changed, &shown, now_ms)?;
     }
     for key in stamps.keys().filter(|key| key.collection() == POLICY_COLLECTION) {
         rows.show_anew(key.id(), now_ms)?;
     }
-    Ok(())
-}
-
-/// What has been applied: the other devices' changes as stored, and all of this device's own.
-fn load_context(sql: &Connection) -> Result<Context, Error> {
-    let dots = |query: &str| -> Result<Vec<(DeviceId, u64)>, Error> {
-        let mut statement = sql.prepare_cached(query)?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?)))?;
-        rows.map(|row| row.map(|(device, number)| (DeviceId(device), from_sql(number))))
-            .collect::<Result<_, _>>()
-            .map_err(Error::from)
-    };
-    let contiguous: VersionVector = dots("SELECT device, number FROM seen")?.into_iter().collect();
-    let cloud = dots("SELECT device, number FROM seen_beyond_gap")?;
-    let cloud =
-        cloud.into_iter().map(|(device, number)| Dot { device, number: ChangeNumber(number) });
-    Ok(Context::from_parts(contiguous, cloud))
-}
-
-fn store_context(sql: &Connection, before: &Context, after: &Context) -> Result<(), Error> {
-    let mut seen = sql.prepare_cached("INSERT OR REPLACE INTO seen VALUES (?1, ?2)")?;
-    for (device, number) in after.version_vector().iter() {
-        if before.version_vector().get(device) != number {
-            seen.execute(params![device.as_bytes(), to_sql(number)])?;
-        }
-    }
-    let (old, new): (BTreeSet<Dot>, BTreeSet<Dot>) =
-        (before.cloud().collect(), after.cloud().collect());
-    let mut remove =
-        sql.prepare_cached("DELETE FROM seen_beyond_gap WHERE device = ?1 AND number = ?2")?;
-    for dot in old.difference(&new) {
-        remove.execute(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
-    }
-    let mut insert = sql.prepare_cached("INSERT INTO seen_beyond_gap VALUES (?1, ?2)")?;
-    for dot in new.difference(&old) {
-        insert.execute(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
-    }
-    Ok(())
-}
-
-/// The values dead on arrival that these changes would bring.
-fn load_dead(sql: &Connection, changes: &[Change]) -> Result<DeadOnArrival, Error> {
-    let mut dead = DeadOnArrival::default();
-    let any: bool =
-        sql.query_row("SELECT EXISTS (SELECT 1 FROM dead_on_arrival)", [], |row| row.get(0))?;
-    if !any {
-        return Ok(dead);
-    }
-    let mut statement = sql.prepare_cached(
-        "SELECT collection, id, path FROM dead_on_arrival WHERE device = ?1 AND number = ?2",
-    )?;
-    for Change { dot, .. } in changes {
-        let mut rows = statement.query(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
-        while let Some(row) = rows.next()? {
-            let (collection, id): (String, String) = (row.get(0)?, row.get(1)?);
-            let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
-            let path = Path::from_bytes(&row.get::<_, Vec<u8>>(2)?).ok_or_else(damaged)?;
-            dead.insert(*dot, key, path);
-        }
-    }
-    Ok(dead)
-}
-
-fn store_dead(
-    sql: &Connection,
-    before: &DeadOnArrival,
-    after: &DeadOnArrival,
-) -> Result<(), Error> {
-    let gone: BTreeSet<Dot> = before.iter().map(|(dot, ..)| dot).collect();
-    let mut remove =
-        sql.prepare_cached("DELETE FROM dead_on_arrival WHERE device = ?1 AND number = ?2")?;
-    for dot in gone {
-        remove.execute(params![dot.device.as_bytes(), to_sql(dot.number.0)])?;
-    }
-    let mut insert =
-        sql.prepare_cached("INSERT OR IGNORE INTO dead_on_arrival VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (dot, key, path) in after.iter() {
-        insert.execute(params![
-            dot.device.as_bytes(),
-            to_sql(dot.number.0),
-            key.collection(),
-            key.id(),
-            path.as_bytes()
-        ])?;
+    for key in stamps.keys().filter(|key| key.collection() == SCHEMA_COLLECTION) {
+        rows.index_unique_keys(key.id())?;
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use rusqlite::params;
 use selkie_core::merge::{
-    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, resolve, view,
+    CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, ResolveError,
+    SCHEMA_COLLECTION, resolve, view,
 };
-use selkie_core::record::RecordKey;
+use selkie_core::record::{RecordKey, Schema};
 use selkie_wire::DeviceId;
 
+use super::attention::learn;
 use super::database::Database;
 use super::identity::{damaged, from_sql};
 use super::rows::Rows;
@@ -41,13 +43,20 @@ impl Database {
             let open =
                 shown.conflicts.into_iter().find(|conflict| conflict.path.as_bytes() == path);
             let Some(conflict) = open else { continue };
+            let policy = rows.policy(key.collection())?;
+            let since_ms = from_sql(since);
             conflicts.push(OpenConflict {
                 collection: key.collection().to_owned(),
                 id: key.id().to_owned(),
                 token: conflict.token().to_string(),
                 conflict,
-                since_ms: from_sql(since),
+                since_ms,
+                deadline_ms: since_ms.saturating_add(policy.deadline_ms),
+                suggestion: None,
             });
+        }
+        for open in &mut conflicts {
+            open.suggestion = self.suggest(&open.collection, &open.conflict)?;
         }
         Ok(conflicts)
     }
@@ -69,11 +78,17 @@ impl Database {
     ) -> Result<Vec<Event>, Error> {
         let token: ConflictToken = token.parse()?;
         let ((), events) = self.write(device, now_ms, |transaction| {
+            let mut answered = None;
             transaction.resolve(key, |stored, shown| {
                 let open = shown.conflicts.iter().find(|conflict| conflict.path == *token.path());
-                let stale = || Error::from(selkie_core::merge::ResolveError::Stale);
-                Ok(resolve(&stored.registers, open.ok_or_else(stale)?, &token, resolution)?)
-            })
+                let open = open.ok_or_else(|| Error::from(ResolveError::Stale))?;
+                answered = Some(open.clone());
+                Ok(resolve(&stored.registers, open, &token, resolution.clone())?)
+            })?;
+            match answered {
+                Some(open) => learn(transaction, key.collection(), &open, &resolution),
+                None => Ok(()),
+            }
         })?;
         Ok(events)
     }
@@ -99,6 +114,27 @@ impl Database {
         Ok(events)
     }
 
+    pub(crate) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
+        let Self { connection, cache } = self;
+        Rows::new(connection, cache)?.schema(collection)
+    }
+
+    /// Stores a schema as the next version, for every device.
+    pub(crate) fn set_schema(
+        &mut self,
+        device: DeviceId,
+        collection: &str,
+        mut schema: Schema,
+        now_ms: u64,
+    ) -> Result<Vec<Event>, Error> {
+        schema.version = self.schema(collection)?.version.saturating_add(1);
+        let document = schema.to_document().into_value();
+        let (_, events) = self.write(device, now_ms, |transaction| {
+            transaction.system_collection(SCHEMA_COLLECTION).put(collection, &document)
+        })?;
+        Ok(events)
+    }
+
     /// The record under an id.
     pub(crate) fn read_record(
         &mut self,
@@ -108,7 +144,7 @@ impl Database {
         // One statement: to look the collection up in what is remembered, it would first have to be
         // asked whether another process has written since, which costs as much as the read.
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, body, created_at, updated_at, CASE WHEN siblings <> 0
+            "SELECT id, body, created_at, updated_at, CASE WHEN contested <> 0
              THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END
              FROM record WHERE collection = (SELECT num FROM collection WHERE name = ?1)
              AND id = ?2 AND body IS NOT NULL",

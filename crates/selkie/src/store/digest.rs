@@ -1,7 +1,7 @@
 //! One digest of all records: equal on two devices that hold the same state.
 
 use selkie_core::merge::pack;
-use selkie_core::record::{Document, RecordKey};
+use selkie_core::record::{RecordKey, value};
 use selkie_wire::Digest;
 
 use super::database::Database;
@@ -9,7 +9,8 @@ use super::identity::damaged;
 use super::rows::Rows;
 use crate::Error;
 
-/// `selkie/1/state\0`, then for each record the digest of its names, document and registers.
+/// `selkie/1/state\0`, then for each record the digest of its names, document and registers
+/// (`docs/FORMAT.md`, state digest). The document counts as CBOR: JSON text can be written in many ways.
 const LABEL: &[u8] = b"selkie/1/state\0";
 
 impl Database {
@@ -28,12 +29,12 @@ impl Database {
         for (collection, id) in names {
             let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
             let stored = rows.load(&key)?.ok_or_else(damaged)?;
-            let document = stored.document.as_ref().map(Document::to_json).unwrap_or_default();
             let state = pack(&stored.registers, stored.document.as_ref());
+            let document = stored.document.map(|document| value::to_bytes(&document.into_value()));
             let record = [
                 Digest::of(key.collection().as_bytes()),
                 Digest::of(key.id().as_bytes()),
-                Digest::of(document.as_bytes()),
+                Digest::of(&document.unwrap_or_default()),
                 Digest::of(&state),
             ];
             let parts: Vec<&[u8]> = record.iter().map(|digest| &digest.as_bytes()[..]).collect();

@@ -7,22 +7,28 @@
 //! out, `apply` on the way in.
 
 mod apply;
+mod attention;
 mod conflicts;
+mod context;
 mod database;
 mod digest;
 mod files;
+mod history;
 mod identity;
 mod outbox;
+mod purge;
 mod query;
 mod rows;
 mod schema;
 mod sync_state;
 mod transaction;
+mod unique;
 
 pub(crate) use apply::TrackedPosition;
+pub(crate) use attention::Resolver;
 pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_files};
 pub(crate) use identity::{Identity, NewIdentity};
 pub use query::{Filter, Query};
-pub(crate) use transaction::check_collection_name;
 pub use transaction::{Transaction, TransactionCollection};
+pub(crate) use transaction::{check_collection_name, validator_of};

@@ -26,6 +26,31 @@ impl Database {
         Ok(from_sql(count))
     }
 
+    /// How many changes no relay is known to have.
+    pub(crate) fn unsent_count(&self) -> Result<u64, Error> {
+        let sealed: i64 = self.connection.query_row(
+            "SELECT coalesce(sum(changes), 0) FROM segment
+             WHERE number > (SELECT coalesce(max(acknowledged), 0) FROM relay)",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(self.unsealed_count()?.saturating_add(from_sql(sealed)))
+    }
+
+    /// How many changes are in these own segments.
+    pub(crate) fn changes_in(
+        &self,
+        after: SegmentNumber,
+        last: SegmentNumber,
+    ) -> Result<u64, Error> {
+        let changes: i64 = self.connection.query_row(
+            "SELECT coalesce(sum(changes), 0) FROM segment WHERE number > ?1 AND number <= ?2",
+            params![to_sql(after.0), to_sql(last.0)],
+            |row| row.get(0),
+        )?;
+        Ok(from_sql(changes))
+    }
+
     /// This device's last sealed segment.
     pub(crate) fn own_head(&self) -> Result<Head, Error> {
         own_head(&self.connection)
@@ -41,18 +66,15 @@ impl Database {
     }
 
     /// Seals all that waits, a segment a transaction: interrupted, nothing is sealed twice, and no
-    /// segment number ever names two byte strings that left the device. Returns how many changes.
-    pub(crate) fn seal_waiting(&mut self, identity: &Identity) -> Result<u64, Error> {
+    /// segment number ever names two byte strings that left the device.
+    pub(crate) fn seal_waiting(&mut self, identity: &Identity) -> Result<(), Error> {
         let heads = self.heads()?;
-        let mut sealed = 0;
         loop {
             let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let count = seal_next(&sql, identity, &heads)?;
-            if count == 0 {
-                return Ok(sealed);
+            if !seal_next(&sql, identity, &heads)? {
+                return Ok(());
             }
             sql.commit()?;
-            sealed += count;
         }
     }
 
@@ -89,8 +111,8 @@ fn own_head(sql: &Connection) -> Result<Head, Error> {
     }))
 }
 
-/// Seals the first changes of the log into the next segment; how many.
-fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<u64, Error> {
+/// Seals the first changes of the log into the next segment, if there are any.
+fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<bool, Error> {
     let mut body = SegmentBody { heads: heads.clone(), ..SegmentBody::default() };
     let mut size_bytes = 0;
     let mut last = 0;
@@ -113,7 +135,7 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<u64
         }
     }
     if body.changes.is_empty() {
-        return Ok(0);
+        return Ok(false);
     }
     let head = own_head(sql)?;
     let number = head.number.next().ok_or_else(damaged)?;
@@ -132,8 +154,13 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<u64
     };
     let envelope = seal_segment(&context, &body, &mut SystemRandom)?;
     sql.execute(
-        "INSERT INTO segment VALUES (?1, ?2, ?3)",
-        params![to_sql(number.0), envelope.digest().as_bytes(), envelope.bytes()],
+        "INSERT INTO segment VALUES (?1, ?2, ?3, ?4)",
+        params![
+            to_sql(number.0),
+            envelope.digest().as_bytes(),
+            to_sql(body.changes.len() as u64),
+            envelope.bytes()
+        ],
     )?;
     sql.execute("DELETE FROM log WHERE number <= ?1", [last])?;
     let stamp = i64::from_ne_bytes(body.stamp.to_ne_bytes());
@@ -141,7 +168,7 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<u64
         "UPDATE local SET changes_sealed = ?1, stamp = max(stamp, ?2)",
         params![last, stamp],
     )?;
-    Ok(body.changes.len() as u64)
+    Ok(true)
 }
 
 fn added(sql: &Connection) -> Result<Digest, Error> {

@@ -242,7 +242,7 @@ impl fmt::Display for Filter {
 }
 
 /// The columns that [`record_of`] reads.
-const COLUMNS: &str = "id, body, created_at, updated_at, CASE WHEN siblings <> 0 \
+const COLUMNS: &str = "id, body, created_at, updated_at, CASE WHEN contested <> 0 \
     THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END";
 
 impl Database {

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use selkie_core::change::{ChangeNumber, Registers};
 use selkie_core::clock::{Clock, Stamp};
-use selkie_core::merge::{CollectionPolicy, POLICY_COLLECTION, View, pack, unpack, view};
-use selkie_core::record::{Document, RecordKey};
+use selkie_core::merge::{
+    CollectionPolicy, Overwritten, POLICY_COLLECTION, SCHEMA_COLLECTION, View, pack, unpack, view,
+};
+use selkie_core::record::{Document, RecordKey, Schema};
 
+use super::attention::{PREFERENCE_COLLECTION, counting_answers};
 use super::identity::{damaged, from_sql, to_sql};
 use crate::Error;
 
@@ -17,16 +20,18 @@ pub(crate) struct Cache {
     data_version: i64,
     collections: HashMap<String, i64>,
     policies: HashMap<String, CollectionPolicy>,
+    schemas: HashMap<String, Schema>,
 }
 
 impl Cache {
     pub(super) fn forget(&mut self) {
         self.collections.clear();
-        self.policies.clear();
+        self.forget_rules();
     }
 
-    pub(super) fn forget_policies(&mut self) {
+    pub(super) fn forget_rules(&mut self) {
         self.policies.clear();
+        self.schemas.clear();
     }
 }
 
@@ -43,7 +48,13 @@ pub(crate) struct StoredRecord {
     pub(crate) document: Option<Document>,
     pub(crate) created_at_ms: u64,
     pub(crate) updated_at_ms: u64,
-    pub(crate) siblings: bool,
+    pub(crate) contested: bool,
+}
+
+impl StoredRecord {
+    pub(super) fn num(&self) -> i64 {
+        self.num
+    }
 }
 
 /// A record to be written back.
@@ -53,6 +64,8 @@ pub(super) struct Changed<'a> {
     pub(super) registers: &'a Registers,
     /// The oldest and newest stamp of what was applied to it now.
     pub(super) stamps: (Stamp, Stamp),
+    /// What was overwritten now.
+    pub(super) overwritten: &'a [&'a Overwritten],
 }
 
 impl<'c> Rows<'c> {
@@ -105,7 +118,7 @@ impl<'c> Rows<'c> {
     pub(super) fn load(&mut self, key: &RecordKey) -> Result<Option<StoredRecord>, Error> {
         let Some(collection) = self.collection_num(key.collection())? else { return Ok(None) };
         let mut statement = self.connection.prepare_cached(
-            "SELECT num, body, state, created_at, updated_at, siblings FROM record
+            "SELECT num, body, state, created_at, updated_at, contested FROM record
              WHERE collection = ?1 AND id = ?2",
         )?;
         let mut rows = statement.query(params![collection, key.id()])?;
@@ -121,24 +134,43 @@ impl<'c> Rows<'c> {
             document,
             created_at_ms: from_sql(row.get(3)?),
             updated_at_ms: from_sql(row.get(4)?),
-            siblings: row.get(5)?,
+            contested: row.get(5)?,
         }))
     }
 
     pub(super) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
-        if collection == POLICY_COLLECTION {
+        if is_rules(collection) {
             return Ok(CollectionPolicy::of_policies());
         }
         if let Some(policy) = self.cache.policies.get(collection) {
             return Ok(policy.clone());
         }
-        let policy = match RecordKey::new(POLICY_COLLECTION, collection) {
-            Ok(key) => self.load(&key)?.and_then(|stored| stored.document),
-            Err(_) => None,
-        };
+        let policy = self.rules(POLICY_COLLECTION, collection)?;
         let policy = policy.as_ref().map(CollectionPolicy::from_document).unwrap_or_default();
         self.cache.policies.insert(collection.to_owned(), policy.clone());
         Ok(policy)
+    }
+
+    pub(super) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
+        if is_rules(collection) {
+            return Ok(Schema::default());
+        }
+        if collection == PREFERENCE_COLLECTION {
+            return Ok(counting_answers());
+        }
+        if let Some(schema) = self.cache.schemas.get(collection) {
+            return Ok(schema.clone());
+        }
+        let schema = self.rules(SCHEMA_COLLECTION, collection)?;
+        let schema = schema.as_ref().map(Schema::from_document).unwrap_or_default();
+        self.cache.schemas.insert(collection.to_owned(), schema.clone());
+        Ok(schema)
+    }
+
+    /// What a system collection says of a collection.
+    fn rules(&mut self, system: &str, collection: &str) -> Result<Option<Document>, Error> {
+        let Ok(key) = RecordKey::new(system, collection) else { return Ok(None) };
+        Ok(self.load(&key)?.and_then(|stored| stored.document))
     }
 
     pub(super) fn view(&mut self, key: &RecordKey, registers: &Registers) -> Result<View, Error> {
@@ -152,10 +184,16 @@ impl<'c> Rows<'c> {
         shown: &View,
         now_ms: u64,
     ) -> Result<(), Error> {
-        let Changed { key, stored, registers, stamps: (first, last) } = *changed;
+        let Changed { key, stored, registers, stamps: (first, last), overwritten } = *changed;
+        if registers.is_empty() {
+            return match stored {
+                Some(stored) => self.remove(stored.num),
+                None => Ok(()),
+            };
+        }
         let body = shown.document.as_ref().map(Document::to_json);
         let state = pack(registers, shown.document.as_ref());
-        let siblings = registers.has_siblings();
+        let contested = registers.is_contested();
         let (created, updated) = (first.unix_ms(), last.unix_ms());
         let num = match stored {
             Some(stored) => {
@@ -163,16 +201,16 @@ impl<'c> Rows<'c> {
                 let updated = updated.max(stored.updated_at_ms);
                 let mut statement = self.connection.prepare_cached(
                     "UPDATE record SET body = ?2, state = ?3, created_at = ?4, updated_at = ?5,
-                     siblings = ?6 WHERE num = ?1",
+                     contested = ?6 WHERE num = ?1",
                 )?;
                 let (created, updated) = (to_sql(created), to_sql(updated));
-                statement.execute(params![stored.num, body, state, created, updated, siblings])?;
+                statement.execute(params![stored.num, body, state, created, updated, contested])?;
                 stored.num
             }
             None => {
                 let collection = self.collection_num_or_new(key.collection())?;
                 let mut statement = self.connection.prepare_cached(
-                    "INSERT INTO record (collection, id, body, state, created_at, updated_at, siblings)
+                    "INSERT INTO record (collection, id, body, state, created_at, updated_at, contested)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?;
                 let (created, updated) = (to_sql(created), to_sql(updated));
@@ -183,17 +221,28 @@ impl<'c> Rows<'c> {
                     state,
                     created,
                     updated,
-                    siblings
+                    contested
                 ])?;
                 self.connection.last_insert_rowid()
             }
         };
-        if siblings || stored.is_some_and(|stored| stored.siblings) {
+        if contested || stored.is_some_and(|stored| stored.contested) {
             self.save_conflicts(num, shown, now_ms)?;
         }
-        if key.collection() == POLICY_COLLECTION {
-            self.cache.forget_policies();
+        self.remember(num, overwritten)?;
+        self.save_unique_keys(key, num, shown)?;
+        if is_rules(key.collection()) {
+            self.cache.forget_rules();
         }
+        Ok(())
+    }
+
+    /// Removes what is left of a record of which nothing is left.
+    fn remove(&mut self, num: i64) -> Result<(), Error> {
+        for table in ["conflict", "past", "unique_key"] {
+            self.connection.execute(&format!("DELETE FROM {table} WHERE record = ?1"), [num])?;
+        }
+        self.connection.execute("DELETE FROM record WHERE num = ?1", [num])?;
         Ok(())
     }
 
@@ -219,7 +268,7 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    /// Shows the records of a collection anew that its policy has a say in: those with siblings.
+    /// Shows the records of a collection anew that its policy has a say in: the contested ones.
     pub(super) fn show_anew(
         &mut self,
         collection: &str,
@@ -228,7 +277,7 @@ impl<'c> Rows<'c> {
         let Some(num) = self.collection_num(collection)? else { return Ok(Vec::new()) };
         let mut statement = self
             .connection
-            .prepare_cached("SELECT id FROM record WHERE collection = ?1 AND siblings <> 0")?;
+            .prepare_cached("SELECT id FROM record WHERE collection = ?1 AND contested <> 0")?;
         let ids: Vec<String> =
             statement.query_map([num], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut keys = Vec::with_capacity(ids.len());
@@ -241,8 +290,13 @@ impl<'c> Rows<'c> {
                 Stamp::from_unix_ms(stored.updated_at_ms),
             );
             let registers = &stored.registers;
-            let changed =
-                Changed { key: &key, stored: Some(&stored), registers, stamps: unchanged };
+            let changed = Changed {
+                key: &key,
+                stored: Some(&stored),
+                registers,
+                stamps: unchanged,
+                overwritten: &[],
+            };
             self.save(&changed, &shown, now_ms)?;
             keys.push(key);
         }
@@ -250,7 +304,12 @@ impl<'c> Rows<'c> {
     }
 }
 
-fn stamp_of(column: i64) -> Stamp {
+/// Whether the records of a collection are rules for other collections.
+pub(super) fn is_rules(collection: &str) -> bool {
+    collection == POLICY_COLLECTION || collection == SCHEMA_COLLECTION
+}
+
+pub(super) fn stamp_of(column: i64) -> Stamp {
     // Stamps use all 64 bits in principle; the column holds them as they are.
     Stamp(u64::from_ne_bytes(column.to_ne_bytes()))
 }

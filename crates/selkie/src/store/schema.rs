@@ -31,10 +31,10 @@ CREATE TABLE record (
     state BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    siblings INTEGER NOT NULL,
+    contested INTEGER NOT NULL,
     UNIQUE (collection, id)
 );
-CREATE INDEX record_with_siblings ON record (collection) WHERE siblings <> 0;
+CREATE INDEX record_contested ON record (collection) WHERE contested <> 0;
 CREATE TABLE conflict (
     record INTEGER NOT NULL REFERENCES record (num),
     path BLOB NOT NULL,
@@ -42,8 +42,34 @@ CREATE TABLE conflict (
     PRIMARY KEY (record, path)
 ) WITHOUT ROWID;
 
+CREATE TABLE past (
+    record INTEGER NOT NULL REFERENCES record (num),
+    path BLOB NOT NULL,
+    device BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    class INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    value BLOB,
+    by_device BLOB NOT NULL,
+    by_number INTEGER NOT NULL,
+    by_stamp INTEGER NOT NULL,
+    by_class INTEGER NOT NULL,
+    why TEXT,
+    PRIMARY KEY (record, path, device, number)
+) WITHOUT ROWID;
+CREATE TABLE unique_key (
+    collection INTEGER NOT NULL REFERENCES collection (num),
+    path BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    record INTEGER NOT NULL REFERENCES record (num),
+    PRIMARY KEY (collection, path, digest, record)
+) WITHOUT ROWID;
+CREATE INDEX unique_key_of_record ON unique_key (record);
+
 CREATE TABLE log (number INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, bytes BLOB NOT NULL);
-CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, changes INTEGER NOT NULL,
+    bytes BLOB NOT NULL);
 
 CREATE TABLE seen (device BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE seen_beyond_gap (device BLOB NOT NULL, number INTEGER NOT NULL,

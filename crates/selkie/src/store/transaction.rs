@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{TransactionBehavior, params};
 use selkie_core::change::ChangeError;
-use selkie_core::change::{Change, Dot, Operation, RecordChange, Seen, delete, put};
+use selkie_core::change::{
+    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, delete, put,
+};
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
-use selkie_core::merge::{ConflictKind, View, apply_own};
-use selkie_core::record::{Document, RecordKey};
+use selkie_core::merge::{ConflictKind, POLICY_COLLECTION, SCHEMA_COLLECTION, View, apply_own};
+use selkie_core::record::{Document, RecordKey, Schema};
 use selkie_wire::DeviceId;
 use selkie_wire::limits::CHANGE_BYTES_MAX;
 use serde::Serialize;
@@ -46,6 +48,8 @@ struct Touched {
     stored: Option<StoredRecord>,
     shown: View,
     wanted: Option<Document>,
+    /// For the `priority` policy, where the call says one.
+    priority: Option<i32>,
     resolution: Vec<Operation>,
 }
 
@@ -96,6 +100,11 @@ impl<'c> Transaction<'c> {
     pub fn collection(&self, name: &str) -> Result<TransactionCollection<'_, 'c>, Error> {
         check_collection_name(name)?;
         Ok(self.system_collection(name))
+    }
+
+    /// The collection that counts a person's answers.
+    pub(crate) fn preferences(&self) -> TransactionCollection<'_, 'c> {
+        self.system_collection(super::attention::PREFERENCE_COLLECTION)
     }
 
     /// A collection of Selkie's own.
@@ -158,6 +167,21 @@ impl TransactionCollection<'_, '_> {
         self.transaction.inner.borrow_mut().want(&key, Some(wanted))
     }
 
+    /// As [`put`](Self::put), with a priority for the `priority` policy.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_with_priority(
+        &self,
+        id: &str,
+        document: &impl Serialize,
+        priority: i32,
+    ) -> Result<Record, Error> {
+        let record = self.put(id, document)?;
+        self.transaction.inner.borrow_mut().touch(&self.key(id)?)?.priority = Some(priority);
+        Ok(record)
+    }
+
     /// Stores a document under a new, time-ordered id.
     ///
     /// # Errors
@@ -209,12 +233,12 @@ impl Inner<'_> {
         if !self.touched.contains_key(key) {
             let stored = self.rows.load(key)?;
             let shown = match &stored {
-                Some(stored) if stored.siblings => self.rows.view(key, &stored.registers)?,
+                Some(stored) if stored.contested => self.rows.view(key, &stored.registers)?,
                 Some(stored) => View { document: stored.document.clone(), conflicts: Vec::new() },
                 None => View::default(),
             };
             let wanted = shown.document.clone();
-            let touched = Touched { stored, shown, wanted, resolution: Vec::new() };
+            let touched = Touched { stored, shown, wanted, priority: None, resolution: Vec::new() };
             self.touched.insert(key.clone(), touched);
         }
         self.touched.get_mut(key).ok_or_else(super::identity::damaged)
@@ -248,7 +272,7 @@ impl Inner<'_> {
         let mut records = Vec::new();
         let mut written = Vec::new();
         for (key, touched) in touched {
-            let operations = touched.operations();
+            let operations = touched.operations(&mut rows, &key, dot)?;
             if !operations.is_empty() {
                 records.push(RecordChange { key, operations });
                 written.push(touched);
@@ -273,23 +297,65 @@ impl Inner<'_> {
 }
 
 impl Touched {
-    fn operations(&self) -> Vec<Operation> {
+    fn operations(
+        &self,
+        rows: &mut Rows<'_>,
+        key: &RecordKey,
+        dot: Dot,
+    ) -> Result<Vec<Operation>, Error> {
         if !self.resolution.is_empty() {
-            return self.resolution.clone();
+            return Ok(self.resolution.clone());
         }
-        let nothing = selkie_core::change::Registers::default();
+        let nothing = Registers::default();
         let registers = self.stored.as_ref().map_or(&nothing, |stored| &stored.registers);
         let contested = |kind| kind == ConflictKind::EditVsDelete;
-        match (&self.wanted, &self.shown.document) {
+        let mut operations = match (&self.wanted, &self.shown.document) {
             (Some(wanted), shown) => {
                 let delete_contested =
                     self.shown.conflicts.iter().any(|conflict| contested(conflict.kind));
-                put(registers, Seen { document: shown.as_ref(), delete_contested }, wanted)
+                let seen = Seen { document: shown.as_ref(), delete_contested };
+                let schema = rows.schema(key.collection())?;
+                if shown.as_ref() != Some(wanted) {
+                    check_valid(&schema, wanted)?;
+                    rows.check_unique(key, wanted)?;
+                }
+                put(registers, seen, wanted, Writer { schema: &schema, dot })
             }
             (None, Some(_)) => delete(registers),
             (None, None) => Vec::new(),
+        };
+        let policy = rows.policy(key.collection())?;
+        let by_policy = policy.priority_of(self.wanted.as_ref(), dot.device);
+        let priority = self.priority.unwrap_or(by_policy);
+        for written in operations.iter_mut().filter_map(|operation| operation.written.as_mut()) {
+            written.priority = priority;
         }
+        Ok(operations)
     }
+}
+
+/// The validator of a schema that has a validation.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it is no JSON Schema.
+pub(crate) fn validator_of(schema: &Schema) -> Result<Option<jsonschema::Validator>, Error> {
+    let Some(validation) = &schema.validation else { return Ok(None) };
+    jsonschema::validator_for(validation).map(Some).map_err(|_| {
+        Error::new(ErrorKind::InvalidInput, "the collection's schema is no valid JSON Schema")
+    })
+}
+
+/// Holds what is written here to the schema's validation; what other devices wrote is never refused.
+fn check_valid(schema: &Schema, wanted: &Document) -> Result<(), Error> {
+    let Some(validator) = validator_of(schema)? else { return Ok(()) };
+    let document = Value::Object(wanted.as_map().clone());
+    let Some(error) = validator.iter_errors(&document).next() else { return Ok(()) };
+    // The place and the rule; the error's own words would repeat the value.
+    let (place, rule) = (error.instance_path().to_string(), error.schema_path().to_string());
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("the document does not meet the collection's schema at {place:?} (rule {rule})"),
+    ))
 }
 
 fn write_record(
@@ -302,9 +368,12 @@ fn write_record(
     let Touched { mut stored, wanted, resolution, .. } = touched;
     let mut registers =
         stored.as_mut().map(|stored| std::mem::take(&mut stored.registers)).unwrap_or_default();
-    apply_own(&mut registers, dot, stamp, record.operations);
-    // Without siblings every policy shows the one value there is: what was wanted.
-    let shown = if registers.has_siblings() || !resolution.is_empty() {
+    let mut overwritten = Vec::new();
+    let change = (&record.key, dot, stamp);
+    apply_own(&mut registers, change, record.operations, &mut |past| overwritten.push(past));
+    let overwritten: Vec<_> = overwritten.iter().collect();
+    // Uncontested, every policy shows the one value there is: what was wanted.
+    let shown = if registers.is_contested() || !resolution.is_empty() {
         rows.view(&record.key, &registers)?
     } else {
         View { document: wanted, conflicts: Vec::new() }
@@ -314,10 +383,14 @@ fn write_record(
         stored: stored.as_ref(),
         registers: &registers,
         stamps: (stamp, stamp),
+        overwritten: &overwritten,
     };
     rows.save(&changed, &shown, now_ms)?;
-    if record.key.collection() == selkie_core::merge::POLICY_COLLECTION {
+    if record.key.collection() == POLICY_COLLECTION {
         rows.show_anew(record.key.id(), now_ms)?;
+    }
+    if record.key.collection() == SCHEMA_COLLECTION {
+        rows.index_unique_keys(record.key.id())?;
     }
     let kind = if shown.document.is_some() { EventKind::Put } else { EventKind::Deleted };
     Ok(Event::new(&record.key, kind, false))

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "http")]
 mod http;
+mod memory;
 
 use std::fmt;
 
@@ -13,6 +14,9 @@ use selkie_wire::relay::{PullRequest, PullResponse, PushRequest, PushResponse, R
 
 #[cfg(feature = "http")]
 pub(crate) use http::{Http, Mailbox};
+pub use memory::{MemoryRelay, MemoryTransport};
+// The messages a transport carries.
+pub use selkie_wire::relay;
 
 /// A way to one relay, on behalf of one device of one vault.
 pub trait Transport {

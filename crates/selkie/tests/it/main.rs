@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attention;
 mod files;
+mod history;
+mod hostile;
+mod kill;
 mod pairing;
 mod records;
-mod relay;
+
 mod support;
 mod sync;

@@ -120,16 +120,16 @@ impl From<RandomError> for PairingError {
 
 impl From<RosterError> for PairingError {
     fn from(error: RosterError) -> Self {
-        Self::Roster(error)
+        match error {
+            RosterError::TooNew => Self::TooNew,
+            other => Self::Roster(other),
+        }
     }
 }
 
 impl From<EpochError> for PairingError {
-    fn from(error: EpochError) -> Self {
-        match error {
-            EpochError::TooNew(_) => Self::TooNew,
-            _ => Self::EpochKey,
-        }
+    fn from(_: EpochError) -> Self {
+        Self::EpochKey
     }
 }
 

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use selkie_wire::envelope::SUITE_1;
 use selkie_wire::roster::Rotation;
 use selkie_wire::{Roster, VaultId};
 use subtle::ConstantTimeEq;
@@ -22,8 +21,6 @@ pub enum EpochError {
     /// A key opened, and is not the one the roster commits to (epoch named). Its maker is broken
     /// or hostile; the key must not be used.
     Commitment(u32),
-    /// The epoch's cipher suite is of a newer version (epoch named): update the app.
-    TooNew(u32),
     /// These recovery words are not the vault's, or no longer.
     WrongCode,
     /// The sealed admin key does not open, or is not the key that signs the roster.
@@ -35,9 +32,6 @@ impl fmt::Display for EpochError {
         match self {
             Self::Wrap(epoch) => write!(f, "the key of epoch {epoch} does not open"),
             Self::Commitment(epoch) => write!(f, "the key of epoch {epoch} is not the one named"),
-            Self::TooNew(epoch) => {
-                write!(f, "epoch {epoch} is of a newer version; update the app")
-            }
             Self::WrongCode => f.write_str("the recovery code does not belong to this vault"),
             Self::AdminKey => f.write_str("the sealed admin key does not open"),
         }
@@ -50,7 +44,7 @@ impl core::error::Error for EpochError {}
 /// device added since the last rotation finds none here; it has them from its pairing grant.
 ///
 /// # Errors
-/// [`EpochError::Wrap`], [`EpochError::Commitment`] or [`EpochError::TooNew`].
+/// [`EpochError::Wrap`] or [`EpochError::Commitment`].
 pub fn epoch_keys(
     roster: &Roster,
     device: &DeviceSecrets,
@@ -151,9 +145,6 @@ where
     let mut keys: Vec<(u32, EpochKey)> = Vec::new();
     let mut later: Option<&Rotation> = None;
     for rotation in roster.rotations().iter().rev() {
-        if rotation.suite != SUITE_1 {
-            return Err(EpochError::TooNew(rotation.epoch));
-        }
         let opened = match (later, keys.last()) {
             (Some(later), Some((_, key))) => open_previous(vault, rotation, later, key).map(Some),
             _ => match open_wrap(rotation) {

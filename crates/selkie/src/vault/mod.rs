@@ -1,22 +1,23 @@
 //! The vault: an app's way to everything.
 
+mod conflicts;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use selkie_core::keys::roster::create_vault;
 use selkie_core::keys::{AdminKey, DeviceSecrets, KdfParameters, KeySlots, RecoveryCode, StoreKey};
-use selkie_core::merge::{CollectionPolicy, Resolution};
-use selkie_core::record::RecordKey;
 use selkie_wire::{DeviceId, Digest, VaultId};
 
-use crate::collection::{Collection, Record};
+use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
-use crate::status::{CollectionInfo, DeviceInfo, OpenConflict, Status};
+use crate::status::{CollectionInfo, DeviceInfo, Status};
 use crate::store::{
-    Database, NewIdentity, StoreFiles, Transaction, check_collection_name, create_files,
+    Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_files,
 };
-use crate::system::{SystemRandom, now_ms};
+use crate::system::{self, SystemRandom};
 use crate::transport::Transport;
 use crate::unlock::{OwnedCredential, RecoveryWords, Unlock};
 use crate::watch::{Event, Watch, Watchers};
@@ -55,7 +56,12 @@ struct Inner {
     device: DeviceId,
     database: Mutex<Database>,
     watchers: Watchers,
+    resolvers: RwLock<HashMap<String, Arc<Resolver>>>,
+    clock: RwLock<Clock>,
 }
+
+/// Tells the wall time in milliseconds since 1970 (UTC).
+type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// A vault just made.
 #[derive(Debug)]
@@ -167,6 +173,8 @@ impl Vault {
                 device: identity.device_id(),
                 database: Mutex::new(database),
                 watchers: Watchers::default(),
+                resolvers: RwLock::default(),
+                clock: RwLock::new(Box::new(system::now_ms)),
             }),
         })
     }
@@ -182,6 +190,16 @@ impl Vault {
 
     pub(crate) fn tell(&self, events: &[Event]) {
         self.inner.watchers.tell(events);
+    }
+
+    /// Reads the time from another clock than the system's: a better one, or a test's.
+    pub fn set_clock(&self, now_ms: impl Fn() -> u64 + Send + Sync + 'static) {
+        *self.inner.clock.write().unwrap_or_else(PoisonError::into_inner) = Box::new(now_ms);
+    }
+
+    /// The wall time in milliseconds since 1970 (UTC).
+    pub(crate) fn now_ms(&self) -> u64 {
+        (self.inner.clock.read().unwrap_or_else(PoisonError::into_inner))()
     }
 
     /// The vault's id; the same on all its devices.
@@ -223,7 +241,7 @@ impl Vault {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (done, events) = self.database().write(self.inner.device, now_ms(), work)?;
+        let (done, events) = self.database().write(self.inner.device, self.now_ms(), work)?;
         self.tell(&events);
         Ok(done)
     }
@@ -237,55 +255,6 @@ impl Vault {
 
     pub(crate) fn watch_collection(&self, collection: Option<&str>) -> Watch {
         self.inner.watchers.watch(collection)
-    }
-
-    /// The conflict policy of a collection.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn policy(&self, collection: &str) -> Result<CollectionPolicy, Error> {
-        self.database().policy(collection)
-    }
-
-    /// Sets the conflict policy of a collection, on all devices once they have synced.
-    ///
-    /// # Errors
-    /// As [`Collection::put`].
-    pub fn set_policy(&self, collection: &str, policy: CollectionPolicy) -> Result<(), Error> {
-        check_collection_name(collection)?;
-        let device = self.inner.device;
-        let events = self.database().set_policy(device, collection, policy, now_ms())?;
-        self.tell(&events);
-        Ok(())
-    }
-
-    /// The conflicts that wait for a person, oldest first; of one collection, or all.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn conflicts(&self, collection: Option<&str>) -> Result<Vec<OpenConflict>, Error> {
-        self.database().conflicts(collection)
-    }
-
-    /// Writes a person's answer to a conflict. Exactly what `token` named is replaced; what arrived
-    /// since stays, as a new conflict. Returns the record after it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Stale`] if nothing of what was shown is there any more: show it anew.
-    pub fn resolve(
-        &self,
-        collection: &str,
-        id: &str,
-        token: &str,
-        resolution: Resolution,
-    ) -> Result<Option<Record>, Error> {
-        let key = RecordKey::new(collection, id)?;
-        let mut database = self.database();
-        let events = database.resolve(self.inner.device, &key, token, resolution, now_ms())?;
-        let record = database.read_record(collection, id)?;
-        drop(database);
-        self.tell(&events);
-        Ok(record)
     }
 
     /// Syncs with a relay: sends what is new here, receives what is new elsewhere. Local reads and
@@ -337,7 +306,7 @@ impl Vault {
             devices: devices.collect(),
             records: collections.iter().map(|collection| collection.records).sum(),
             collections,
-            unsent_changes: database.unsealed_count()?,
+            unsent_changes: database.unsent_count()?,
             open_conflicts: database.conflict_count()?,
             segments_held: database.held_count()?,
             database_bytes: self.inner.files.size_bytes(),

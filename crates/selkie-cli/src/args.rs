@@ -1,0 +1,165 @@
+//! The command line: what is common to all commands. Each command's own arguments stand in its file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    conflicts, delete, demo, devices, export, get, import, init, invite, join, list, patch, policy,
+    put, query, relay, resolve, status, sync,
+};
+use crate::context::Context;
+use crate::exit::{EXIT_CODES, Failure};
+use crate::passphrase::SecretSource;
+
+const AFTER_HELP: &str = "\
+Examples:
+  selkie demo                                    see it all work, in a few seconds
+  selkie init                                    make a store, protected by a passphrase
+  selkie put notes milk '{\"title\": \"Milk\"}'      write a record
+  selkie query notes 'title ~ M'                 find records
+  selkie sync --relay https://relay.example      exchange changes with your other devices";
+
+/// An encrypted store that works offline and syncs through servers that can read nothing.
+#[derive(Parser, Debug)]
+#[command(name = "selkie", version, max_term_width = 100)]
+#[command(after_help = AFTER_HELP, after_long_help = format!("{AFTER_HELP}\n\n{EXIT_CODES}"))]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// The store's file [default: selkie/vault.db in your data folder]
+    #[arg(
+        long,
+        global = true,
+        env = "SELKIE_STORE",
+        hide_env_values = true,
+        value_name = "PATH",
+        help_heading = "Global options"
+    )]
+    pub store: Option<PathBuf>,
+
+    /// Print JSON, one value a line, instead of text
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+
+    /// Where the passphrase comes from.
+    #[command(flatten)]
+    pub secret: SecretSource,
+}
+
+/// Which relay, for the commands that talk to one.
+#[derive(Args, Debug)]
+pub struct RelayUrl {
+    /// The relay's address
+    #[arg(long = "relay", env = "SELKIE_RELAY", hide_env_values = true, value_name = "URL")]
+    pub url: String,
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident = $module:ident,)*) => {
+        /// One command, with its arguments.
+        #[derive(Subcommand, Debug)]
+        pub enum Command {
+            $($(#[$doc])* #[command(after_help = $module::EXAMPLES)] $name($module::Arguments),)*
+        }
+
+        impl Command {
+            /// Does what was asked.
+            pub fn run(self, context: &Context) -> Result<(), Failure> {
+                match self {
+                    $(Self::$name(arguments) => $module::run(arguments, context),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// See it all work: two devices, a relay, a conflict, and what the relay can read
+    Demo = demo,
+    /// Make a vault and its store on this device
+    Init = init,
+    /// Write a record
+    Put = put,
+    /// Show a record
+    Get = get,
+    /// Change some fields of a record (JSON Merge Patch, RFC 7396)
+    Patch = patch,
+    /// Delete a record
+    Delete = delete,
+    /// List the records of a collection, or all collections
+    List = list,
+    /// Find records by their fields
+    Query = query,
+    /// Read records from a file or standard input
+    Import = import,
+    /// Write all records as plain text
+    Export = export,
+    /// Show or set what happens when two devices edit the same thing
+    Policy = policy,
+    /// Add another device to the vault: shows a code to type there
+    Invite = invite,
+    /// Make this device part of a vault, with a code from another device
+    Join = join,
+    /// Exchange changes with the other devices, through a relay
+    Sync = sync,
+    /// Show what the store holds and how its sync stands
+    Status = status,
+    /// Show what two devices edited differently, side by side
+    Conflicts = conflicts,
+    /// Decide a conflict
+    Resolve = resolve,
+    /// List the vault's devices
+    Devices = devices,
+    /// Run a relay, a server that stores what it cannot read
+    Relay = relay,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_of_itself() {
+        fn check(command: &clap::Command, called: &str) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Examples:\n"), "{called}");
+            assert!(help.lines().skip(1).any(|line| line.contains(called)), "{called}");
+            for below in command.get_subcommands() {
+                check(below, &format!("{called} {}", below.get_name()));
+            }
+        }
+        check(&Cli::command(), "selkie");
+    }
+
+    #[test]
+    fn no_argument_takes_a_passphrase() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                assert!(!matches!(name, "passphrase" | "password" | "key"), "{name}");
+                let env = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+                assert!(!env.is_some_and(|env| env.contains("PASS")), "{name}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,21 @@
+//! One file a command. Each has `Arguments`, `EXAMPLES` and `run`.
+
+pub mod conflicts;
+pub mod delete;
+pub mod demo;
+pub mod devices;
+pub mod export;
+pub mod get;
+pub mod import;
+pub mod init;
+pub mod invite;
+pub mod join;
+pub mod list;
+pub mod patch;
+pub mod policy;
+pub mod put;
+pub mod query;
+pub mod relay;
+pub mod resolve;
+pub mod status;
+pub mod sync;

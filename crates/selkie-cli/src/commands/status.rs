@@ -1,0 +1,122 @@
+//! `selkie status`: what the store holds and how its sync stands.
+
+use clap::Args;
+use selkie::{LastSync, Status};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output::{BAD, BOLD, GOOD, Output, WARNING};
+use crate::text;
+
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  selkie status
+  selkie status --json | jq .unsent_changes
+  selkie status --digest                  compare two devices: equal digests, equal records";
+
+/// What `selkie status` takes.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Also compute a digest of all records; it is equal on devices that hold the same
+    #[arg(long)]
+    digest: bool,
+}
+
+/// Prints the status.
+pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
+    let vault = context.open()?;
+    let status = vault.status()?;
+    let digest = if arguments.digest { Some(vault.digest()?.to_string()) } else { None };
+    let out = &context.out;
+    if out.json {
+        return out.value(&status_json(&status, digest.as_deref()));
+    }
+    let line = |name: &str, value: String| {
+        out.line(format!("{} {value}", out.paint(BOLD, format!("{name:<11}"))))
+    };
+    line("store", format!("{} ({})", status.path.display(), text::bytes(status.database_bytes)))?;
+    line("vault", status.vault.to_string())?;
+    line("device", format!("{} of {}", status.device.short(), devices_text(&status)))?;
+    line("records", records_text(&status))?;
+    line("unsent", text::counted(status.unsent_changes, "change"))?;
+    line("conflicts", conflicts_text(&status, out))?;
+    if status.segments_held > 0 {
+        let held = text::counted(status.segments_held, "segment");
+        line("held", out.paint(WARNING, format!("{held} of other devices cannot be used yet")))?;
+    }
+    line("last sync", last_sync_text(status.last_sync.as_ref(), out))?;
+    digest.map_or(Ok(()), |digest| line("digest", digest))
+}
+
+fn devices_text(status: &Status) -> String {
+    let active = status.devices.iter().filter(|device| !device.revoked).count();
+    text::counted(active as u64, "device")
+}
+
+fn records_text(status: &Status) -> String {
+    let collections: Vec<_> = status
+        .collections
+        .iter()
+        .map(|info| format!("{} {}", text::plain(&info.name), text::count(info.records)))
+        .collect();
+    if collections.is_empty() {
+        return "none".to_owned();
+    }
+    format!("{} ({})", text::count(status.records), collections.join(", "))
+}
+
+fn conflicts_text(status: &Status, out: &Output) -> String {
+    match status.open_conflicts {
+        0 => "none".to_owned(),
+        open => out.paint(WARNING, format!("{open} open; see: selkie conflicts")),
+    }
+}
+
+fn last_sync_text(last: Option<&LastSync>, out: &Output) -> String {
+    let Some(last) = last else { return "never".to_owned() };
+    let (at, url) = (text::moment(last.at_ms), text::plain(&last.url));
+    let outcome = match last.outcome.as_str() {
+        "ok" => out.paint(GOOD, "ok"),
+        code => out.paint(BAD, format!("failed ({})", text::plain(code))),
+    };
+    format!("{at} with {url}: {outcome}")
+}
+
+fn status_json(status: &Status, digest: Option<&str>) -> Value {
+    let collections: Vec<_> = status
+        .collections
+        .iter()
+        .map(|info| json!({ "collection": info.name, "records": info.records }))
+        .collect();
+    let devices: Vec<_> = status
+        .devices
+        .iter()
+        .map(|device| {
+            json!({
+                "device": device.id.to_string(),
+                "this_device": device.is_this,
+                "revoked": device.revoked,
+            })
+        })
+        .collect();
+    let last_sync = status
+        .last_sync
+        .as_ref()
+        .map(|last| json!({ "at_ms": last.at_ms, "relay": last.url, "outcome": last.outcome }));
+    json!({
+        "store": status.path,
+        "vault": status.vault.to_string(),
+        "device": status.device.to_string(),
+        "devices": devices,
+        "records": status.records,
+        "collections": collections,
+        "unsent_changes": status.unsent_changes,
+        "open_conflicts": status.open_conflicts,
+        "segments_held": status.segments_held,
+        "database_bytes": status.database_bytes,
+        "last_sync": last_sync,
+        "digest": digest,
+    })
+}

@@ -1,0 +1,201 @@
+//! A relay in memory, for tests of apps: real rules, no network.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use selkie_wire::ids::RosterNumber;
+use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX};
+use selkie_wire::relay::{
+    Head, PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
+};
+use selkie_wire::{Cursor, DeviceId, Digest, Envelope, RelayEpoch, Roster, SegmentNumber};
+
+use super::{Transport, TransportError};
+
+/// A relay that lives as long as its last handle.
+///
+/// ```
+/// use selkie::transport::MemoryRelay;
+/// use selkie::{Unlock, Vault};
+/// # let directory = tempfile::tempdir()?;
+/// # let vault = Vault::create(directory.path().join("s.db"), Unlock::Key(&[7; 32]))?.vault;
+/// let relay = MemoryRelay::new();
+/// let mut transport = relay.connect(vault.device_id());
+/// let report = vault.sync_over("memory", &mut transport, &mut |_| {})?;
+/// assert_eq!(report.changes_received, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemoryRelay(Arc<Mutex<State>>);
+
+/// One device's way to a [`MemoryRelay`].
+#[derive(Clone, Debug)]
+pub struct MemoryTransport {
+    relay: MemoryRelay,
+    device: DeviceId,
+    traffic_bytes: (u64, u64),
+}
+
+#[derive(Debug)]
+struct State {
+    epoch: RelayEpoch,
+    roster: Vec<Vec<u8>>,
+    segments: Vec<Stored>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    device: DeviceId,
+    number: SegmentNumber,
+    digest: Digest,
+    bytes: Vec<u8>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        use selkie_core::ports::RandomSource;
+        // A test relay without randomness still works: it then only cannot show that it was wiped.
+        let epoch = crate::system::SystemRandom.array().unwrap_or_default();
+        Self { epoch: RelayEpoch(epoch), roster: Vec::new(), segments: Vec::new() }
+    }
+}
+
+impl State {
+    fn head(&self, device: DeviceId) -> Head {
+        let last = self.segments.iter().rev().find(|stored| stored.device == device);
+        last.map_or_else(Head::default, |stored| Head {
+            number: stored.number,
+            digest: Some(stored.digest),
+        })
+    }
+
+    fn is_member(&self, device: DeviceId) -> bool {
+        let roster = Roster::from_entries(self.roster.iter().cloned());
+        roster.is_ok_and(|roster| roster.live_members().any(|(member, _)| member == device))
+    }
+
+    fn store(&mut self, device: DeviceId, bytes: Vec<u8>) -> PushOutcome {
+        let Ok(envelope) = Envelope::parse(bytes) else { return PushOutcome::Refused };
+        let (number, digest) = (envelope.header().number, envelope.digest());
+        if envelope.header().device != device {
+            return PushOutcome::Refused;
+        }
+        let known =
+            self.segments.iter().find(|stored| (stored.device, stored.number) == (device, number));
+        if let Some(known) = known {
+            return if known.digest == digest { PushOutcome::Duplicate } else { PushOutcome::Fork };
+        }
+        if Some(number) != self.head(device).number.next() {
+            return PushOutcome::Gap;
+        }
+        self.segments.push(Stored { device, number, digest, bytes: envelope.into_bytes() });
+        PushOutcome::Stored
+    }
+}
+
+impl MemoryRelay {
+    /// An empty relay.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A way to it for one device.
+    #[must_use]
+    pub fn connect(&self, device: DeviceId) -> MemoryTransport {
+        MemoryTransport { relay: self.clone(), device, traffic_bytes: (0, 0) }
+    }
+
+    /// Loses everything, as a relay does whose disk was replaced.
+    pub fn wipe(&self) {
+        *self.state() = State::default();
+    }
+
+    /// Everything it holds, as an operator could read it.
+    #[must_use]
+    pub fn stored_bytes(&self) -> Vec<Vec<u8>> {
+        let state = self.state();
+        let segments = state.segments.iter().map(|stored| stored.bytes.clone());
+        state.roster.iter().cloned().chain(segments).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryTransport {
+    fn as_member(&self) -> Result<MutexGuard<'_, State>, TransportError> {
+        let state = self.relay.state();
+        if state.is_member(self.device) { Ok(state) } else { Err(TransportError::Unknown) }
+    }
+}
+
+impl Transport for MemoryTransport {
+    fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+        let state = self.as_member()?;
+        let end = state.segments.len() as u64;
+        let known = request.epoch == Some(state.epoch) && request.cursor.0 <= end;
+        let mut cursor = if known { request.cursor.0 } else { 0 };
+        let (mut envelopes, mut size_bytes) = (Vec::new(), 0);
+        for stored in state.segments.iter().skip(usize::try_from(cursor).unwrap_or(usize::MAX)) {
+            if stored.device != self.device {
+                size_bytes += stored.bytes.len();
+                let full = size_bytes > PAGE_BYTES_MAX || envelopes.len() == PAGE_SEGMENTS_MAX;
+                if full && !envelopes.is_empty() {
+                    break;
+                }
+                envelopes.push(stored.bytes.clone().into());
+            }
+            cursor += 1;
+        }
+        let response = PullResponse {
+            epoch: state.epoch,
+            envelopes,
+            cursor: Cursor(cursor),
+            more: cursor < end,
+            head: state.head(self.device),
+            roster: RosterNumber((state.roster.len() as u64).saturating_sub(1)),
+        };
+        drop(state);
+        self.traffic_bytes.1 += size_bytes as u64;
+        Ok(response)
+    }
+
+    fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+        let device = self.device;
+        let mut state = self.as_member()?;
+        let store = |envelope: &minicbor::bytes::ByteVec| state.store(device, envelope.to_vec());
+        let outcomes = request.envelopes.iter().map(store).collect();
+        let response = PushResponse { epoch: state.epoch, outcomes, head: state.head(device) };
+        drop(state);
+        let sent: usize = request.envelopes.iter().map(|envelope| envelope.len()).sum();
+        self.traffic_bytes.0 += sent as u64;
+        Ok(response)
+    }
+
+    fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+        let state = self.as_member()?;
+        let from = usize::try_from(from.0).unwrap_or(usize::MAX);
+        let entries = state.roster.iter().skip(from).cloned().map(Into::into).collect();
+        Ok(RosterEntries { entries })
+    }
+
+    fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+        let entries: Vec<Vec<u8>> = entries.entries.iter().map(|entry| entry.to_vec()).collect();
+        let mut state = self.relay.state();
+        if !entries.starts_with(&state.roster) && !state.roster.starts_with(&entries) {
+            return Err(TransportError::RosterFork);
+        }
+        if Roster::from_entries(entries.iter().cloned()).is_err() {
+            return Err(TransportError::Refused("the roster does not verify".to_owned()));
+        }
+        if entries.len() > state.roster.len() {
+            state.roster = entries;
+        }
+        Ok(())
+    }
+
+    fn traffic_bytes(&self) -> (u64, u64) {
+        self.traffic_bytes
+    }
+}
