@@ -78,8 +78,10 @@ impl Document {
     pub fn from_value(mut value: Value) -> Result<Self, DocumentError> {
         canonicalise(&mut value, 1)?;
         let Value::Object(map) = value else { return Err(DocumentError::NotAnObject) };
+        // Most documents are short by any count; only for the others is the text made.
+        let may_be_long = json_len_bound(&map) > DOCUMENT_BYTES_MAX;
         let document = Self(map);
-        if document.json_len() > DOCUMENT_BYTES_MAX {
+        if may_be_long && document.json_len() > DOCUMENT_BYTES_MAX {
             return Err(DocumentError::TooLong);
         }
         Ok(document)
@@ -198,6 +200,27 @@ impl Document {
     }
 }
 
+/// A length that the JSON text of this object does not exceed.
+fn json_len_bound(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(key, value)| text_len_bound(key) + value_len_bound(value)).sum::<usize>() + 2
+}
+
+/// With the quotes, and the colon or comma after them. A byte is escaped to six at most.
+fn text_len_bound(text: &str) -> usize {
+    6 * text.len() + 3
+}
+
+fn value_len_bound(value: &Value) -> usize {
+    /// `-1.7976931348623157e+308` and a comma; longer than any other scalar.
+    const SCALAR: usize = 25;
+    match value {
+        Value::String(text) => text_len_bound(text),
+        Value::Array(items) => items.iter().map(value_len_bound).sum::<usize>() + 3,
+        Value::Object(map) => json_len_bound(map) + 1,
+        Value::Null | Value::Bool(_) | Value::Number(_) => SCALAR,
+    }
+}
+
 fn merge_patch(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (key, value) in patch {
         match value {
@@ -309,6 +332,21 @@ mod tests {
             let document = Document::from_json(text).unwrap();
             let again: Value = serde_json::from_str(text).unwrap();
             assert_eq!(document.into_value(), again);
+        }
+    }
+
+    #[test]
+    fn no_text_is_longer_than_its_bound() {
+        for value in [
+            json!({}),
+            json!({"": ""}),
+            json!({"\u{1}": "\u{1}\u{1}", "a": [], "b": {}, "c": [[]], "d": null}),
+            json!({"a": [-1.7976931348623157e308, -9007199254740991_i64, false], "b": {"c": 1}}),
+        ] {
+            let document = Document::from_value(value).unwrap();
+            let (len, bound) = (document.json_len(), json_len_bound(document.as_map()));
+            assert_eq!(len, document.to_json().len());
+            assert!(len <= bound, "{len} > {bound}: {document:?}");
         }
     }
 
