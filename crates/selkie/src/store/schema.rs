@@ -98,6 +98,7 @@ CREATE TABLE relay (
     epoch BLOB,
     cursor INTEGER NOT NULL,
     acknowledged INTEGER NOT NULL,
+    read_anew_at INTEGER,
     last_sync_at INTEGER,
     last_sync_outcome TEXT
 );
