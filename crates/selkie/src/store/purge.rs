@@ -12,7 +12,7 @@ use crate::Error;
 
 /// How long a deleted record's values are kept, hidden: three times the thirty days a device may be
 /// away.
-const DELETED_KEPT_MS: u64 = 90 * 24 * 60 * 60 * 1000;
+pub(super) const DELETED_KEPT_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// Records cleared away in one change.
 const PURGE_RECORDS_MAX: i64 = 500;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::{TransactionBehavior, params};
 use selkie_core::change::ChangeError;
 use selkie_core::change::{
-    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, delete, put,
+    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, clear_old_removals, delete, put,
 };
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::database::Database;
 use super::identity::to_sql;
+use super::purge::DELETED_KEPT_MS;
 use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
 use crate::collection::{Record, new_record_id};
 use crate::watch::{Event, EventKind};
@@ -272,7 +273,11 @@ impl Inner<'_> {
         let mut records = Vec::new();
         let mut written = Vec::new();
         for (key, touched) in touched {
-            let operations = touched.operations(&mut rows, &key, dot)?;
+            let mut operations = touched.operations(&mut rows, &key, dot)?;
+            if let Some(stored) = &touched.stored {
+                let before = Stamp::from_unix_ms(now_ms.saturating_sub(DELETED_KEPT_MS));
+                clear_old_removals(&stored.registers, before, &mut operations);
+            }
             if !operations.is_empty() {
                 records.push(RecordChange { key, operations });
                 written.push(touched);

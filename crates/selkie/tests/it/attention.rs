@@ -213,6 +213,27 @@ fn old_deletes_leave_nothing_behind_anywhere() {
 }
 
 #[test]
+fn old_removals_of_fields_are_cleared_away_by_the_next_write() {
+    let pair = Pair::new(CollectionPolicy::default());
+    put(&pair.phone, "n", &json!({"x": 1, "old": 1}));
+    put(&pair.phone, "n", &json!({"x": 1}));
+    pair.meet();
+    let removals = |store: &Store| {
+        let history = store.vault.history("notes", "n").unwrap();
+        let stands = |entry: &&selkie::HistoryEntry| {
+            entry.content == SideContent::Removed && entry.replaced_by.is_none()
+        };
+        history.iter().filter(stands).count()
+    };
+    assert_eq!(removals(&pair.laptop), 1);
+    pair.pass(91 * 24 * HOUR_MS);
+    put(&pair.laptop, "n", &json!({"x": 2}));
+    pair.meet();
+    assert_eq!((removals(&pair.laptop), removals(&pair.phone)), (0, 0));
+    assert_eq!(x(&pair.phone, "n"), json!(2));
+}
+
+#[test]
 fn unique_values_are_kept_apart_here_and_listed_when_devices_could_not_know() {
     let pair = Pair::new(CollectionPolicy::default());
     pair.phone.vault.set_schema("notes", Schema::new().unique("mail").unwrap()).unwrap();
