@@ -26,7 +26,7 @@ mod unique;
 mod validation;
 
 pub(crate) use apply::TrackedPosition;
-pub(crate) use attention::Resolver;
+pub(crate) use attention::{Resolver, answer};
 pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_store};
 pub(crate) use identity::{Identity, NewIdentity};

@@ -174,7 +174,10 @@ fn an_apps_callback_answers_its_own_policy_only() {
     let pair = Pair::new(custom);
     pair.disagree("n", 3, 4);
     assert_eq!(open(&pair.phone).len(), 1, "no callback is registered yet");
-    pair.phone.vault.register_resolver("sum", |open| {
+    let vault = pair.phone.vault.clone();
+    pair.phone.vault.register_resolver("sum", move |open| {
+        let record = vault.collection("notes").unwrap().get(&open.id).unwrap();
+        assert!(record.is_some(), "a callback may ask the vault");
         let sum = open
             .conflict
             .sides
