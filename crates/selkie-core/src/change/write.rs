@@ -3,6 +3,7 @@
 //! Only what differs is written, so that a write of one field never contends with a concurrent write
 //! of another, and an open conflict that the app did not touch stays open.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::record::{Document, FieldType, Leaf, Path, Schema};
 use super::change::Dot;
 use super::entry::EntryValue;
 use super::operation::{Operation, Written};
-use super::registers::Registers;
+use super::registers::{Registers, Sibling};
 
 /// What the writer had before its eyes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +41,9 @@ pub fn put(
     wanted: &Document,
     writer: Writer<'_>,
 ) -> Vec<Operation> {
-    let wanted_leaves = writer.schema.leaves(wanted.as_map());
-    let shown_leaves = seen.document.map(|shown| writer.schema.leaves(shown.as_map()));
+    let granularity = granularity(registers, writer.schema);
+    let wanted_leaves = granularity.leaves(wanted.as_map());
+    let shown_leaves = seen.document.map(|shown| granularity.leaves(shown.as_map()));
     if shown_leaves.as_ref() == Some(&wanted_leaves) {
         return Vec::new();
     }
@@ -60,6 +62,21 @@ pub fn put(
         return Vec::new();
     }
     operations.by_path.into_values().collect()
+}
+
+/// The schema, and every object that stands written whole: it is written whole again, or an app that
+/// does not know its type would replace it by the one field that it edits.
+fn granularity<'s>(registers: &Registers, schema: &'s Schema) -> Cow<'s, Schema> {
+    let mut granularity = Cow::Borrowed(schema);
+    for (path, siblings) in registers.iter() {
+        let is_object =
+            |sibling: &Sibling| matches!(&sibling.entry.value, EntryValue::Value(Value::Object(_)));
+        let declared = schema.type_at(path) == FieldType::Atomic;
+        if !declared && path.container().is_none() && siblings.iter().any(is_object) {
+            granularity.to_mut().fields.insert(path.clone(), FieldType::Atomic);
+        }
+    }
+    granularity
 }
 
 /// The write at the root that every edit makes.
@@ -153,6 +170,12 @@ impl Operations<'_> {
                 for (below, _) in registers.below(path) {
                     self.write(below.clone(), None);
                 }
+                // What stands above, hidden or as an empty object, must not show once this is gone.
+                for ancestor in path.ancestors().filter(|above| !wanted.contains_key(above)) {
+                    if !registers.at(&ancestor).is_empty() {
+                        self.write(ancestor, None);
+                    }
+                }
             }
         }
     }
@@ -162,7 +185,7 @@ impl Operations<'_> {
 mod tests {
     use serde_json::json;
 
-    use crate::change::{ChangeNumber, Entry, Sibling};
+    use crate::change::{ChangeNumber, Entry};
     use crate::clock::Stamp;
     use selkie_wire::DeviceId;
 
