@@ -4,5 +4,5 @@
 
 mod conflicts;
 mod fields;
-mod oracle;
+mod harm;
 mod world;

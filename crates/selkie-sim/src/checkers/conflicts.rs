@@ -60,8 +60,7 @@ fn check_fields(world: &World<'_>, registers: &Registers, shown: &View) -> Resul
         let place = path.container().unwrap_or_else(|| path.clone());
         let values: BTreeSet<String> =
             siblings.iter().map(|sibling| format!("{:?}", sibling.entry.value)).collect();
-        let expected =
-            world.policy.at(&place).asks() && values.len() > 1 && has_plain(siblings);
+        let expected = world.policy.at(&place).asks() && values.len() > 1 && has_plain(siblings);
         let found = is_open(shown, path);
         holds(found == expected, || format!("{path} is open: {found}, expected: {expected}"))?;
     }
@@ -93,8 +92,10 @@ fn answers_do_not_reopen(
             .flat_map(|(_, siblings)| siblings);
         let all_answers = dots.all(|sibling| {
             let answer = world.ledger.answer(sibling.dot);
-            answer.is_some_and(|answer| conflict.path.starts_with(&answer.path)
-                && answer.path.is_root() == conflict.path.is_root())
+            answer.is_some_and(|answer| {
+                conflict.path.starts_with(&answer.path)
+                    && answer.path.is_root() == conflict.path.is_root()
+            })
         });
         holds(!all_answers, || format!("answers are asked about again: {}", conflict.path))?;
     }
@@ -104,9 +105,8 @@ fn answers_do_not_reopen(
 /// What an answer took is what it named, as far as it was there: no more and no less.
 fn check_answer(world: &World<'_>, applied: &AnswerApplied) -> Result<(), Broken> {
     let Some(answer) = world.ledger.answer(applied.dot) else { return Ok(()) };
-    let in_place = |path: &Path| {
-        path.starts_with(&answer.path) && path.is_root() == answer.path.is_root()
-    };
+    let in_place =
+        |path: &Path| path.starts_with(&answer.path) && path.is_root() == answer.path.is_root();
     for (path, dot) in &applied.before {
         // Whoever answers about a field also says that the record is there.
         if path.is_root() && !answer.path.is_root() {
@@ -125,12 +125,7 @@ fn check_answer(world: &World<'_>, applied: &AnswerApplied) -> Result<(), Broken
 }
 
 /// Whether the answering device had that sibling when it answered.
-fn is_seen(
-    world: &World<'_>,
-    answer: Dot,
-    path: &Path,
-    dot: Dot,
-) -> bool {
+fn is_seen(world: &World<'_>, answer: Dot, path: &Path, dot: Dot) -> bool {
     let first = world.ledger.applied.iter().find(|applied| applied.dot == answer);
     first.is_some_and(|first| first.before.contains(&(path.clone(), dot)))
 }

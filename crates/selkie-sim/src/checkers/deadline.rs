@@ -37,9 +37,8 @@ fn all_is_closed(world: &World<'_>) -> Result<(), Broken> {
 /// Where one person's answer stands beside nothing but machines', the person's is shown.
 fn person_stands(world: &World<'_>, held: &Held, answer: &Answer) -> Result<(), Broken> {
     let registers = held.replica.registers(&answer.key);
-    let in_place = |path: &Path| {
-        path.starts_with(&answer.path) && path.is_root() == answer.path.is_root()
-    };
+    let in_place =
+        |path: &Path| path.starts_with(&answer.path) && path.is_root() == answer.path.is_root();
     let is_machine = |dot: Dot| world.ledger.answer(dot).is_some_and(|other| other.by_machine);
     let mut place = registers.iter().filter(|(path, _)| in_place(path)).peekable();
     let alone = place.peek().is_some()
@@ -81,7 +80,8 @@ fn shows(view: &View, operation: &Operation) -> bool {
         EntryValue::Alive => true,
         EntryValue::Dead => false,
         EntryValue::Value(wanted) => value == Some(wanted),
-        EntryValue::EmptyObject => value == Some(&Value::Object(serde_json::Map::new())),
+        // An empty object and fields written below it come together, whoever wrote them.
+        EntryValue::EmptyObject => value.is_some_and(Value::is_object),
         EntryValue::Absent => value.is_none(),
         EntryValue::EmptyArray | EntryValue::Unknown { .. } => true,
     }
@@ -90,9 +90,8 @@ fn shows(view: &View, operation: &Operation) -> bool {
 /// A machine overwrites a person's answer only together with an edit that came beside it.
 fn no_machine_overwrites_a_person(world: &World<'_>) -> Result<(), Broken> {
     for answer in world.ledger.answers.iter().filter(|answer| answer.by_machine) {
-        let by_person = |dot: &Dot| {
-            world.ledger.answer(*dot).is_some_and(|other| !other.by_machine)
-        };
+        let by_person =
+            |dot: &Dot| world.ledger.answer(*dot).is_some_and(|other| !other.by_machine);
         let is_edit = |dot: &Dot| world.ledger.answer(*dot).is_none();
         let overrides = !answer.path.is_root()
             && answer.named.iter().any(by_person)

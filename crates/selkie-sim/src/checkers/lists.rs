@@ -32,9 +32,7 @@ fn expected<'w>(world: &'w World<'_>) -> BTreeSet<&'w str> {
     let mut expected = BTreeSet::new();
     for act in &world.ledger.acts {
         let Deed::Listed(label) = &act.deed else { continue };
-        let same = |deed: &Deed| {
-            matches!(deed, Deed::Listed(other) | Deed::Unlisted(other) if other == label)
-        };
+        let same = |deed: &Deed| matches!(deed, Deed::Listed(other) | Deed::Unlisted(other) if other == label);
         if !world.ledger.is_replaced(act.dot, same) {
             expected.insert(label.as_str());
         }

@@ -8,9 +8,7 @@ use selkie_core::merge::{CollectionPolicy, View};
 use selkie_core::record::{Path, RecordKey};
 
 use super::{Broken, holds};
-use crate::world::{
-    Deed, FUTURE, Held, World, as_an_older_app_reads, is_unknown, typed_record,
-};
+use crate::world::{Deed, FUTURE, Held, World, as_an_older_app_reads, is_unknown, typed_record};
 
 pub fn check(world: &World<'_>) -> Result<(), Broken> {
     unknown_writes_survive(world)?;
@@ -34,12 +32,13 @@ fn unknown_writes_survive(world: &World<'_>) -> Result<(), Broken> {
         let registers = device.held.replica.registers(&typed_record());
         let mut found = BTreeSet::new();
         for (path, siblings) in registers.iter().filter(|(path, _)| path.starts_with(&field)) {
-            let by_later = siblings.iter().filter(|sibling| {
-                world.ledger.answer(sibling.dot).is_none()
-            });
-            found.extend(by_later.map(|sibling| {
-                (path.clone(), sibling.dot, format!("{:?}", sibling.entry.value))
-            }));
+            let by_later =
+                siblings.iter().filter(|sibling| world.ledger.answer(sibling.dot).is_none());
+            found.extend(
+                by_later.map(|sibling| {
+                    (path.clone(), sibling.dot, format!("{:?}", sibling.entry.value))
+                }),
+            );
         }
         let lost = || format!("of what a later version wrote, {expected:?}, there is {found:?}");
         holds(found == expected || by_person(world, &field), lost)?;

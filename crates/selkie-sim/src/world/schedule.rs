@@ -103,9 +103,9 @@ impl<'r> World<'r> {
             0..5 => self.write_wild(at),
             5..12 => self.write_typed(at),
             12 if self.devices[at].newer => self.write_unknown(at),
-            13 | 14 => self.a_person_answers(at),
-            15 => self.a_callback_answers(at),
-            16..26 if !self.log.is_empty() => {
+            13..16 => self.a_person_answers(at),
+            16 => self.a_callback_answers(at),
+            17..26 if !self.log.is_empty() => {
                 let change = self.random.pick(&self.log).clone();
                 self.deliver(at, change);
             }

@@ -42,7 +42,7 @@ impl World<'_> {
 
     fn put_member(&mut self, at: usize, mut map: Map<String, Value>) {
         let mut members = items(&map, SET);
-        let member = json!(self.random.below(5));
+        let member = json!(self.random.below(3));
         let deed = if members.contains(&member) {
             members.retain(|known| *known != member);
             Deed::Left(member)
@@ -139,8 +139,7 @@ impl World<'_> {
             overwrites: registers.dots_at(path).collect(),
             written: Some(Written::plain(value)),
         };
-        let operations =
-            vec![operation(&Path::root(), EntryValue::Alive), operation(&path, value)];
+        let operations = vec![operation(&Path::root(), EntryValue::Alive), operation(&path, value)];
         let change = device.write(self.rules, &key, operations, self.now_ms);
         let Some(change) = change else { return };
         if is_typed {
