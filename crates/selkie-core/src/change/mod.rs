@@ -16,4 +16,4 @@ pub use entry::{Class, Entry, EntryValue};
 pub use operation::{Operation, Written};
 pub use registers::{Registers, Sibling};
 pub(crate) use write::alive;
-pub use write::{Seen, Writer, delete, put};
+pub use write::{Seen, Writer, clear_old_removals, delete, put};

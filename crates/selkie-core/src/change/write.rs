@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::clock::Stamp;
 use crate::record::{Document, FieldType, Path, Schema};
 
 use super::change::Dot;
@@ -80,6 +81,27 @@ pub fn delete(registers: &Registers) -> Vec<Operation> {
     let overwrites = registers.dots_at(&root).collect();
     let written = Some(Written::plain(EntryValue::Dead));
     vec![Operation { path: root, overwrites, written }]
+}
+
+/// Adds to a write the clearing away of removals made before a time: that a field was removed is told
+/// for long enough, and no mark of it is kept for ever. Nothing is added to a write of nothing.
+pub fn clear_old_removals(registers: &Registers, before: Stamp, operations: &mut Vec<Operation>) {
+    if operations.is_empty() {
+        return;
+    }
+    let old = registers.iter().filter_map(|(path, siblings)| match siblings {
+        [only] if only.entry.value == EntryValue::Absent && only.entry.stamp < before => {
+            Some((path, only.dot))
+        }
+        _ => None,
+    });
+    for (path, dot) in old {
+        if !operations.iter().any(|operation| operation.path == *path) {
+            let overwrites = vec![dot];
+            operations.push(Operation { path: path.clone(), overwrites, written: None });
+        }
+    }
+    operations.sort_by(|one, other| one.path.cmp(&other.path));
 }
 
 pub(super) struct Operations<'a> {
@@ -179,7 +201,6 @@ mod tests {
     use serde_json::json;
 
     use crate::change::{ChangeNumber, Entry, Sibling};
-    use crate::clock::Stamp;
     use selkie_wire::DeviceId;
 
     use super::*;

@@ -4,6 +4,8 @@ use core::fmt;
 
 use selkie_wire::{DeviceId, Digest, Envelope, EnvelopeError, Roster, SegmentNumber};
 
+use crate::change::{Change, ChangeNumber, Dot};
+use crate::clock::Stamp;
 use crate::keys::EpochKey;
 use crate::seal::{Expected, Heads, OpenAction, OpenError, SegmentBody, open_segment};
 
@@ -26,8 +28,10 @@ pub enum Verdict {
     Opened {
         /// Who sealed it.
         device: DeviceId,
-        /// Its content.
-        body: SegmentBody,
+        /// Its sender's clock when it was sealed.
+        stamp: Stamp,
+        /// Its changes, in order.
+        changes: Vec<Change>,
     },
     /// Known already.
     Duplicate,
@@ -128,26 +132,46 @@ impl Inbox<'_> {
             self.epoch_keys.iter().find(|key| key.derive_key_id(vault) == key_id)
         };
         match open_segment(&envelope, self.roster, expected, find) {
-            Ok(body) => {
-                self.heads.insert(device, (number, digest));
-                Verdict::Opened { device, body }
-            }
+            Ok(body) => match decode(device, &body) {
+                Some(changes) => {
+                    self.heads.insert(device, (number, digest));
+                    Verdict::Opened { device, stamp: Stamp(body.stamp), changes }
+                }
+                // Signed by a member, so written by an app that knows more than this one: to skip it
+                // would lose it.
+                None => {
+                    let (reason, bytes) = (HoldReason::Update, envelope.into_bytes());
+                    Verdict::Held { device, number, digest, reason, bytes }
+                }
+            },
             // Old numbers come again whenever a list is read again; only the head can show a fork.
             Err(OpenError::Number { expected, found }) if found.next() < Some(expected) => {
                 Verdict::Duplicate
             }
-            Err(error @ (OpenError::Type | OpenError::Vault | OpenError::Signature)) => {
-                Verdict::Refused(RefuseReason::Foreign(error))
-            }
-            Err(OpenError::UnknownDevice) if envelope.header().roster <= self.roster.last() => {
-                Verdict::Refused(RefuseReason::Foreign(OpenError::UnknownDevice))
-            }
+            // Nobody vouches for these, so nothing of them is kept; once the roster knows their sender,
+            // the relay's list is read again.
+            Err(
+                error @ (OpenError::Type
+                | OpenError::Vault
+                | OpenError::UnknownDevice
+                | OpenError::Signature),
+            ) => Verdict::Refused(RefuseReason::Foreign(error)),
             Err(error) => {
                 let reason = hold_reason(error);
                 Verdict::Held { device, number, digest, reason, bytes: envelope.into_bytes() }
             }
         }
     }
+}
+
+/// The changes of a body; `None` if this version cannot read one of them.
+fn decode(device: DeviceId, body: &SegmentBody) -> Option<Vec<Change>> {
+    let numbered = (body.first_change..).zip(&body.changes);
+    numbered
+        .map(|(number, bytes)| {
+            Change::from_bytes(Dot { device, number: ChangeNumber(number) }, bytes).ok()
+        })
+        .collect()
 }
 
 fn hold_reason(error: OpenError) -> HoldReason {

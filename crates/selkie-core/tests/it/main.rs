@@ -4,6 +4,7 @@
 
 mod conflicts;
 mod fields;
+mod inbox;
 mod oracle;
 mod vectors;
 mod world;

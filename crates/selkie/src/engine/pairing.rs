@@ -7,17 +7,14 @@ use std::time::Duration;
 use selkie_core::keys::EpochKey;
 use selkie_core::keys::pairing::JoinRequest;
 use selkie_core::keys::roster::add_device;
-use selkie_core::keys::{
-    AdminKey, DeviceSecrets, Joiner, KdfParameters, KeySlots, PairingCode, PairingError, Sponsor,
-    StoreKey,
-};
+use selkie_core::keys::{AdminKey, DeviceSecrets, Joiner, PairingCode, PairingError, Sponsor};
 use selkie_wire::DeviceId;
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::RosterEntries;
 use selkie_wire::roster::RosterEntry;
 use zeroize::Zeroizing;
 
-use crate::store::{NewIdentity, StoreFiles, create_files};
+use crate::store::{NewIdentity, StoreFiles, create_store};
 use crate::system::{SystemRandom, now_ms};
 use crate::transport::{Http, Mailbox, Transport};
 use crate::unlock::{OwnedCredential, Unlock};
@@ -216,25 +213,13 @@ pub(crate) fn join(
         }
         other => other?,
     };
-    let store_key = StoreKey::generate(&mut SystemRandom)?;
-    let slots = KeySlots::create(
-        &store_key,
-        &grant.admin_key,
-        credential.passphrase(),
-        None,
-        credential.key(),
-        KdfParameters::RECOMMENDED,
-        &mut SystemRandom,
-    )?;
-    let database = create_files(&files, &slots, &store_key, |database| {
-        database.insert_identity(&NewIdentity {
-            store_id: slots.store_id(),
-            device: &device,
-            roster: &grant.roster,
-            roster_entries: &grant.roster_entries,
-            epoch_keys: &grant.epoch_keys,
-        })
-    })?;
+    let new = NewIdentity {
+        device: &device,
+        roster: &grant.roster,
+        roster_entries: &grant.roster_entries,
+        epoch_keys: &grant.epoch_keys,
+    };
+    let database = create_store(&files, &credential, &grant.admin_key, None, &new)?;
     // Over: the keys are here, and the code must not serve a second device.
     let _expires_by_itself = mailbox.delete();
     Vault::from_parts(files, database)

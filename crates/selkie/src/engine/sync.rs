@@ -108,9 +108,10 @@ pub(crate) fn run_over(
     report.conflicts_open = database.conflict_count()?;
     report.segments_held = database.held_count()?;
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    // A damaged or missing segment may be whole the next time.
-    if report.segments_refused > 0 || report.segments_held > 0 {
-        database.read_anew(url)?;
+    if outcome.is_ok() {
+        // A damaged or missing segment may be whole the next time.
+        let whole = report.segments_refused == 0 && report.segments_held == 0;
+        database.note_wholeness(url, whole, vault.now_ms())?;
     }
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;

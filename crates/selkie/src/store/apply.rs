@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use selkie_core::change::{Change, ChangeNumber, Dot};
+use selkie_core::change::{Change, Dot};
 use selkie_core::clock::Stamp;
 use selkie_core::merge::{Overwritten, POLICY_COLLECTION, Replica, SCHEMA_COLLECTION};
 use selkie_core::record::RecordKey;
-use selkie_core::seal::{Heads, SegmentBody};
+use selkie_core::seal::Heads;
 use selkie_core::sync::{HoldReason, Inbox, Position, Verdict};
 use selkie_wire::{DeviceId, Digest, SegmentNumber};
 
@@ -67,7 +67,7 @@ impl Database {
             let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
             store_heads(&sql, &inbox.heads)?;
             let mut rows = Rows::new(&sql, cache)?;
-            merge_bodies(&mut rows, inbox.own, &bodies, now_ms, &mut applied)?;
+            merge_bodies(&mut rows, inbox.own, bodies, now_ms, &mut applied)?;
             if let Some(at) = at {
                 super::sync_state::store_position(&sql, at)?;
             }
@@ -111,12 +111,12 @@ fn receive(
     envelopes: Vec<Vec<u8>>,
     now_ms: u64,
     applied: &mut Applied,
-) -> Result<Vec<(DeviceId, SegmentBody)>, Error> {
+) -> Result<Vec<(Stamp, Vec<Change>)>, Error> {
     let mut bodies = Vec::new();
     for bytes in envelopes {
         match inbox.receive(bytes) {
-            Verdict::Opened { device, body } => {
-                bodies.push((device, body));
+            Verdict::Opened { device, stamp, changes } => {
+                bodies.push((stamp, changes));
                 open_held(sql, inbox, device, &mut bodies)?;
             }
             Verdict::Duplicate => {}
@@ -144,7 +144,7 @@ fn open_held(
     sql: &Connection,
     inbox: &mut Inbox<'_>,
     device: DeviceId,
-    bodies: &mut Vec<(DeviceId, SegmentBody)>,
+    bodies: &mut Vec<(Stamp, Vec<Change>)>,
 ) -> Result<(), Error> {
     loop {
         let head = inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number);
@@ -157,8 +157,8 @@ fn open_held(
         };
         let mut opened = false;
         for bytes in candidates {
-            if let Verdict::Opened { body, .. } = inbox.receive(bytes) {
-                bodies.push((device, body));
+            if let Verdict::Opened { stamp, changes, .. } = inbox.receive(bytes) {
+                bodies.push((stamp, changes));
                 opened = true;
                 break;
             }
@@ -209,24 +209,15 @@ fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
 fn merge_bodies(
     rows: &mut Rows<'_>,
     own: DeviceId,
-    bodies: &[(DeviceId, SegmentBody)],
+    bodies: Vec<(Stamp, Vec<Change>)>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
     let (next_own, mut clock) = rows.next_change()?;
     let mut changes = Vec::new();
-    for (device, body) in bodies {
-        clock.observe(Stamp(body.stamp), now_ms);
-        for (number, bytes) in (body.first_change..).zip(&body.changes) {
-            let dot = Dot { device: *device, number: ChangeNumber(number) };
-            // A member signed it, so a malformed change is a fault or a newer format, and refusing
-            // the page here would block every other device's: the signature names the culprit.
-            let Ok(change) = Change::from_bytes(dot, bytes) else {
-                applied.refused += 1;
-                continue;
-            };
-            changes.push(change);
-        }
+    for (stamp, opened) in bodies {
+        clock.observe(stamp, now_ms);
+        changes.extend(opened);
     }
     if changes.is_empty() {
         return Ok(());

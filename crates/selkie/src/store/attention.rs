@@ -2,7 +2,7 @@
 //! deadline when nobody has.
 
 use selkie_core::change::Operation;
-use selkie_core::merge::{CollectionPolicy, Conflict, ConflictKind, Policy, settle, settle_with};
+use selkie_core::merge::{CollectionPolicy, Conflict, ConflictKind, settle, settle_with};
 use selkie_core::record::{FieldType, Path, RecordKey, Schema};
 use selkie_wire::{DeviceId, Digest};
 use serde_json::{Value, json};
@@ -30,34 +30,25 @@ const ANSWERS: [&str; 5] = ["newest", "oldest", "kept", "deleted", "other"];
 /// An app's callback for a custom policy: an answer, or none for now.
 pub(crate) type Resolver = dyn Fn(&OpenConflict) -> Option<Resolution> + Send + Sync;
 
-/// Finds the callback of a name.
-pub(crate) type Resolvers<'a> = &'a dyn Fn(&str) -> Option<std::sync::Arc<Resolver>>;
-
 impl Database {
-    /// Answers what a machine may answer now. Returns how many.
-    pub(crate) fn attend(
+    /// Writes a machine's answer, if the conflict is still the one that was answered. Whether it was.
+    pub(crate) fn settle(
         &mut self,
         device: DeviceId,
-        resolvers: Resolvers<'_>,
+        open: &OpenConflict,
+        answer: &Answer,
         now_ms: u64,
-    ) -> Result<(u64, Vec<Event>), Error> {
-        let (mut settled, mut events) = (0, Vec::new());
-        for open in self.conflicts(None)? {
-            let policy = self.policy(&open.collection)?;
-            let Some(answer) = answer(&open, &policy, device, resolvers, now_ms) else { continue };
-            let key = RecordKey::new(open.collection.as_str(), open.id.as_str())?;
-            let (_, told) = self.write(device, now_ms, |transaction| {
-                transaction.resolve(&key, |stored, shown| {
-                    let same = shown.conflicts.iter().find(|conflict| **conflict == open.conflict);
-                    Ok(same.map_or(Vec::new(), |conflict| {
-                        answer.operations(&stored.registers, conflict)
-                    }))
-                })
-            })?;
-            settled += u64::from(!told.is_empty());
-            events.extend(told);
-        }
-        Ok((settled, events))
+    ) -> Result<Vec<Event>, Error> {
+        let key = RecordKey::new(open.collection.as_str(), open.id.as_str())?;
+        let ((), events) = self.write(device, now_ms, |transaction| {
+            transaction.resolve(&key, |stored, shown| {
+                let same = shown.conflicts.iter().find(|conflict| **conflict == open.conflict);
+                let operations =
+                    same.map(|conflict| answer.operations(&stored.registers, conflict));
+                Ok(operations.unwrap_or_default())
+            })
+        })?;
+        Ok(events)
     }
 
     /// What a person has answered so far.
@@ -150,39 +141,38 @@ fn answer_of(conflict: &Conflict, side: usize) -> &'static str {
 }
 
 /// A machine's answer, and why.
-enum Answer {
+pub(crate) enum Answer {
     Side(usize, &'static str),
     Value(Value, &'static str),
 }
 
 impl Answer {
     fn operations(
-        self,
+        &self,
         registers: &selkie_core::change::Registers,
         conflict: &Conflict,
     ) -> Vec<Operation> {
         match self {
-            Self::Side(side, why) => settle(registers, conflict, side, why),
+            Self::Side(side, why) => settle(registers, conflict, *side, why),
             // A value that cannot stand there answers nothing; the person is still asked.
             Self::Value(value, why) => {
-                settle_with(registers, conflict, value, why).unwrap_or_default()
+                settle_with(registers, conflict, value.clone(), why).unwrap_or_default()
             }
         }
     }
 }
 
-fn answer(
+/// What a machine answers to a conflict now, if anything. Called without the store in hand, since an
+/// app's callback may well ask the vault something.
+pub(crate) fn answer(
     open: &OpenConflict,
     policy: &CollectionPolicy,
     device: DeviceId,
-    resolvers: Resolvers<'_>,
+    resolver: Option<&Resolver>,
     now_ms: u64,
 ) -> Option<Answer> {
-    if let Policy::Custom(name) = policy.at(&open.conflict.path)
-        && open.conflict.kind != ConflictKind::EditVsDelete
-        && let Some(resolver) = resolvers(name)
-    {
-        match resolver(open) {
+    if open.conflict.kind != ConflictKind::EditVsDelete {
+        match resolver.and_then(|resolver| resolver(open)) {
             Some(Resolution::Side(side)) => return Some(Answer::Side(side, "custom")),
             Some(Resolution::Value(value)) => return Some(Answer::Value(value, "custom")),
             None => {}

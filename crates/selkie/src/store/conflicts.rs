@@ -5,7 +5,7 @@ use selkie_core::merge::{
     CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, ResolveError,
     SCHEMA_COLLECTION, resolve, view,
 };
-use selkie_core::record::{RecordKey, Schema};
+use selkie_core::record::{Document, RecordKey, Schema};
 use selkie_wire::DeviceId;
 
 use super::attention::learn;
@@ -107,9 +107,18 @@ impl Database {
         now_ms: u64,
     ) -> Result<Vec<Event>, Error> {
         policy.version = self.policy(collection)?.version.saturating_add(1);
-        let document = policy.to_document().into_value();
+        self.set_rules(device, (POLICY_COLLECTION, collection), policy.to_document(), now_ms)
+    }
+
+    fn set_rules(
+        &mut self,
+        device: DeviceId,
+        (system, collection): (&str, &str),
+        rules: Document,
+        now_ms: u64,
+    ) -> Result<Vec<Event>, Error> {
         let (_, events) = self.write(device, now_ms, |transaction| {
-            transaction.system_collection(POLICY_COLLECTION).put(collection, &document)
+            transaction.system_collection(system).put(collection, &rules.into_value())
         })?;
         Ok(events)
     }
@@ -128,11 +137,7 @@ impl Database {
         now_ms: u64,
     ) -> Result<Vec<Event>, Error> {
         schema.version = self.schema(collection)?.version.saturating_add(1);
-        let document = schema.to_document().into_value();
-        let (_, events) = self.write(device, now_ms, |transaction| {
-            transaction.system_collection(SCHEMA_COLLECTION).put(collection, &document)
-        })?;
-        Ok(events)
+        self.set_rules(device, (SCHEMA_COLLECTION, collection), schema.to_document(), now_ms)
     }
 
     /// The record under an id.

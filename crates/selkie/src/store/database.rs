@@ -108,3 +108,51 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> (tempfile::TempDir, Database) {
+        let directory = tempfile::tempdir().unwrap();
+        let key = DatabaseKey::from_bytes([7; 32]);
+        let database = Database::create(&directory.path().join("store.db"), &key).unwrap();
+        (directory, database)
+    }
+
+    #[test]
+    fn no_second_database_can_be_attached() {
+        let (directory, database) = database();
+        let beside = directory.path().join("plain.db");
+        for key in ["", "KEY ''", "KEY 'secret'"] {
+            let sql = format!("ATTACH '{}' AS plain {key}", beside.display());
+            assert!(database.connection.execute_batch(&sql).is_err(), "{key}");
+        }
+        assert!(!beside.exists());
+    }
+
+    #[test]
+    fn the_raw_key_has_the_one_form_that_is_no_passphrase() {
+        let key = DatabaseKey::from_bytes([0xab; 32]);
+        let text = raw_key_text(&key).unwrap();
+        assert_eq!(*text, format!("x'{}'", "ab".repeat(32)));
+    }
+
+    #[test]
+    fn the_settings_that_keep_data_safe_are_on() {
+        let (_directory, database) = database();
+        let number = |pragma: &str| -> i64 {
+            database.connection.pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
+        };
+        assert_eq!(
+            (number("synchronous"), number("temp_store"), number("secure_delete")),
+            (2, 2, 1)
+        );
+        assert_eq!(number("mmap_size"), 0);
+        let status: String = database
+            .connection
+            .pragma_query_value(None, "cipher_status", |row| row.get(0))
+            .unwrap();
+        assert_eq!(status, "1");
+    }
+}

@@ -7,9 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use selkie_core::keys::{KeySlots, StoreKey};
+use selkie_core::keys::{AdminKey, KdfParameters, KeySlots, RecoveryCode, StoreKey};
 
 use super::database::Database;
+use super::identity::NewIdentity;
+use crate::system::SystemRandom;
 use crate::unlock::OwnedCredential;
 use crate::{Error, ErrorKind};
 
@@ -104,8 +106,32 @@ impl StoreFiles {
     }
 }
 
+/// Creates a store that `credential` opens (and the recovery words, where they are made), and that
+/// begins with `new`.
+pub(crate) fn create_store(
+    files: &StoreFiles,
+    credential: &OwnedCredential,
+    admin: &AdminKey,
+    recovery: Option<&RecoveryCode>,
+    new: &NewIdentity<'_>,
+) -> Result<Database, Error> {
+    let store_key = StoreKey::generate(&mut SystemRandom)?;
+    let slots = KeySlots::create(
+        &store_key,
+        admin,
+        credential.passphrase(),
+        recovery,
+        credential.key(),
+        KdfParameters::RECOMMENDED,
+        &mut SystemRandom,
+    )?;
+    create_files(files, &slots, &store_key, |database| {
+        database.insert_identity(slots.store_id(), new)
+    })
+}
+
 /// Creates both files; `fill` puts the first rows into the database.
-pub(crate) fn create_files(
+fn create_files(
     files: &StoreFiles,
     slots: &KeySlots,
     store_key: &StoreKey,

@@ -164,7 +164,7 @@ impl Database {
     }
 
     /// Forgets what the policies keep no longer.
-    pub(crate) fn forget_history(&mut self, now_ms: u64) -> Result<(), Error> {
+    pub(super) fn forget_history(&mut self, now_ms: u64) -> Result<(), Error> {
         let collections: Vec<(i64, String)> = {
             let mut statement = self.connection.prepare("SELECT num, name FROM collection")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

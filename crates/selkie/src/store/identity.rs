@@ -10,7 +10,6 @@ use crate::{Error, ErrorKind};
 
 /// What a store begins with.
 pub(crate) struct NewIdentity<'a> {
-    pub(crate) store_id: StoreId,
     pub(crate) device: &'a DeviceSecrets,
     pub(crate) roster: &'a Roster,
     pub(crate) roster_entries: &'a [Vec<u8>],
@@ -54,14 +53,18 @@ impl Database {
         bytes.try_into().map(StoreId).map_err(|_| damaged())
     }
 
-    pub(crate) fn insert_identity(&mut self, new: &NewIdentity<'_>) -> Result<(), Error> {
+    pub(crate) fn insert_identity(
+        &mut self,
+        store_id: StoreId,
+        new: &NewIdentity<'_>,
+    ) -> Result<(), Error> {
         let device = new.device.device_id();
         let added = new.roster.member(device).ok_or_else(damaged)?.added;
         let transaction = self.connection.transaction()?;
         transaction.execute(
-            "INSERT INTO local VALUES (1, ?1, ?2, ?3, ?4, 0, 0)",
+            "INSERT INTO local VALUES (1, ?1, ?2, ?3, ?4, 0, 0, 0)",
             params![
-                new.store_id.0,
+                store_id.0,
                 new.roster.vault().as_bytes(),
                 &new.device.to_bytes()[..],
                 added.as_bytes()

@@ -23,12 +23,14 @@ mod schema;
 mod sync_state;
 mod transaction;
 mod unique;
+mod validation;
 
 pub(crate) use apply::TrackedPosition;
-pub(crate) use attention::Resolver;
+pub(crate) use attention::{Resolver, answer};
 pub(crate) use database::Database;
-pub(crate) use files::{StoreFiles, create_files};
+pub(crate) use files::{StoreFiles, create_store};
 pub(crate) use identity::{Identity, NewIdentity};
 pub use query::{Filter, Query};
+pub(crate) use transaction::check_collection_name;
 pub use transaction::{Transaction, TransactionCollection};
-pub(crate) use transaction::{check_collection_name, validator_of};
+pub(crate) use validation::validator_of;

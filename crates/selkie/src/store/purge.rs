@@ -7,19 +7,36 @@ use selkie_core::record::RecordKey;
 use selkie_wire::DeviceId;
 
 use super::database::Database;
-use super::identity::{damaged, to_sql};
+use super::identity::{damaged, from_sql, to_sql};
 use crate::Error;
 
 /// How long a deleted record's values are kept, hidden: three times the thirty days a device may be
 /// away.
-const DELETED_KEPT_MS: u64 = 90 * 24 * 60 * 60 * 1000;
+pub(super) const DELETED_KEPT_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// Records cleared away in one change.
 const PURGE_RECORDS_MAX: i64 = 500;
 
+/// How often a store is looked through for what has become old.
+const TEND_INTERVAL_MS: u64 = 24 * 60 * 60 * 1000;
+
 impl Database {
+    /// Once a day: clears away what was deleted long ago, and forgets old history.
+    pub(crate) fn tend(&mut self, device: DeviceId, now_ms: u64) -> Result<(), Error> {
+        let last: i64 =
+            self.connection.query_row("SELECT tended_at FROM local", [], |row| row.get(0))?;
+        // A clock that was set back must not put it off for ever.
+        if now_ms.abs_diff(from_sql(last)) < TEND_INTERVAL_MS {
+            return Ok(());
+        }
+        self.purge_deleted(device, now_ms)?;
+        self.forget_history(now_ms)?;
+        self.connection.execute("UPDATE local SET tended_at = ?1", [to_sql(now_ms)])?;
+        Ok(())
+    }
+
     /// Clears away records that were deleted long ago. What others wrote meanwhile and has not
     /// arrived is not named by the change, and so survives it.
-    pub(crate) fn purge_deleted(&mut self, device: DeviceId, now_ms: u64) -> Result<(), Error> {
+    fn purge_deleted(&mut self, device: DeviceId, now_ms: u64) -> Result<(), Error> {
         let before = now_ms.saturating_sub(DELETED_KEPT_MS);
         let keys: Vec<(String, String)> = {
             let mut statement = self.connection.prepare_cached(

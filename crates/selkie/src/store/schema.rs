@@ -17,7 +17,8 @@ CREATE TABLE local (
     device_secrets BLOB NOT NULL,
     device_added BLOB NOT NULL,
     changes_sealed INTEGER NOT NULL,
-    stamp INTEGER NOT NULL
+    stamp INTEGER NOT NULL,
+    tended_at INTEGER NOT NULL
 );
 CREATE TABLE roster_entry (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE epoch_key (epoch INTEGER PRIMARY KEY, key BLOB NOT NULL);
@@ -98,6 +99,7 @@ CREATE TABLE relay (
     epoch BLOB,
     cursor INTEGER NOT NULL,
     acknowledged INTEGER NOT NULL,
+    read_anew_at INTEGER,
     last_sync_at INTEGER,
     last_sync_outcome TEXT
 );

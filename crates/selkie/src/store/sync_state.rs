@@ -10,6 +10,9 @@ use super::identity::{from_sql, segment_number, to_sql};
 use crate::Error;
 use crate::status::LastSync;
 
+/// How often a relay's list is read from its beginning while something of it is missing.
+const READ_ANEW_INTERVAL_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Where sync with one relay stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RelayState {
@@ -47,9 +50,20 @@ impl Database {
         Ok(())
     }
 
-    /// Reads the relay's list from its beginning at the next run: something was missing or damaged.
-    pub(crate) fn read_anew(&self, url: &str) -> Result<(), Error> {
-        self.connection.execute("UPDATE relay SET cursor = 0 WHERE url = ?1", [url])?;
+    /// After a run: if something was missing or damaged, the relay's list is read from its beginning
+    /// at the next run, and then once a day until it is whole.
+    pub(crate) fn note_wholeness(&self, url: &str, whole: bool, now_ms: u64) -> Result<(), Error> {
+        if whole {
+            self.connection
+                .execute("UPDATE relay SET read_anew_at = NULL WHERE url = ?1", [url])?;
+            return Ok(());
+        }
+        let long_ago = now_ms.saturating_sub(READ_ANEW_INTERVAL_MS);
+        self.connection.execute(
+            "UPDATE relay SET cursor = 0, read_anew_at = ?2
+             WHERE url = ?1 AND coalesce(read_anew_at, 0) <= ?3",
+            params![url, to_sql(now_ms), to_sql(long_ago)],
+        )?;
         Ok(())
     }
 

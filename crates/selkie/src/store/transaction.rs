@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use rusqlite::{TransactionBehavior, params};
 use selkie_core::change::ChangeError;
 use selkie_core::change::{
-    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, delete, put,
+    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, clear_old_removals, delete, put,
 };
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
 use selkie_core::merge::{ConflictKind, POLICY_COLLECTION, SCHEMA_COLLECTION, View, apply_own};
-use selkie_core::record::{Document, RecordKey, Schema};
+use selkie_core::record::{Document, RecordKey};
 use selkie_wire::DeviceId;
 use selkie_wire::limits::CHANGE_BYTES_MAX;
 use serde::Serialize;
@@ -19,7 +19,9 @@ use serde_json::Value;
 
 use super::database::Database;
 use super::identity::to_sql;
+use super::purge::DELETED_KEPT_MS;
 use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
+use super::validation::check_valid;
 use crate::collection::{Record, new_record_id};
 use crate::watch::{Event, EventKind};
 use crate::{Error, ErrorKind};
@@ -272,7 +274,11 @@ impl Inner<'_> {
         let mut records = Vec::new();
         let mut written = Vec::new();
         for (key, touched) in touched {
-            let operations = touched.operations(&mut rows, &key, dot)?;
+            let mut operations = touched.operations(&mut rows, &key, dot)?;
+            if let Some(stored) = &touched.stored {
+                let before = Stamp::from_unix_ms(now_ms.saturating_sub(DELETED_KEPT_MS));
+                clear_old_removals(&stored.registers, before, &mut operations);
+            }
             if !operations.is_empty() {
                 records.push(RecordChange { key, operations });
                 written.push(touched);
@@ -332,30 +338,6 @@ impl Touched {
         }
         Ok(operations)
     }
-}
-
-/// The validator of a schema that has a validation.
-///
-/// # Errors
-/// [`ErrorKind::InvalidInput`] if it is no JSON Schema.
-pub(crate) fn validator_of(schema: &Schema) -> Result<Option<jsonschema::Validator>, Error> {
-    let Some(validation) = &schema.validation else { return Ok(None) };
-    jsonschema::validator_for(validation).map(Some).map_err(|_| {
-        Error::new(ErrorKind::InvalidInput, "the collection's schema is no valid JSON Schema")
-    })
-}
-
-/// Holds what is written here to the schema's validation; what other devices wrote is never refused.
-fn check_valid(schema: &Schema, wanted: &Document) -> Result<(), Error> {
-    let Some(validator) = validator_of(schema)? else { return Ok(()) };
-    let document = Value::Object(wanted.as_map().clone());
-    let Some(error) = validator.iter_errors(&document).next() else { return Ok(()) };
-    // The place and the rule; the error's own words would repeat the value.
-    let (place, rule) = (error.instance_path().to_string(), error.schema_path().to_string());
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        format!("the document does not meet the collection's schema at {place:?} (rule {rule})"),
-    ))
 }
 
 fn write_record(

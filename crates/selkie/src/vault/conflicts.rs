@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, PoisonError};
 
-use selkie_core::merge::{CollectionPolicy, Resolution};
+use selkie_core::merge::{CollectionPolicy, Policy, Resolution};
 use selkie_core::record::{Document, RecordKey, Schema};
 
 use super::Vault;
 use crate::Error;
 use crate::collection::Record;
 use crate::status::{HistoryEntry, OpenConflict, Preference, UniqueClash};
-use crate::store::{check_collection_name, validator_of};
+use crate::store::{Resolver, answer, check_collection_name, validator_of};
 #[cfg(doc)]
 use crate::{Collection, ErrorKind};
 
@@ -83,18 +83,28 @@ impl Vault {
     /// # Errors
     /// As [`Collection::put`].
     pub fn attend(&self) -> Result<u64, Error> {
-        let find = |name: &str| {
-            let resolvers = self.inner.resolvers.read().unwrap_or_else(PoisonError::into_inner);
-            resolvers.get(name).cloned()
-        };
-        let now_ms = self.now_ms();
-        let mut database = self.database();
-        let (settled, events) = database.attend(self.inner.device, &find, now_ms)?;
-        database.purge_deleted(self.inner.device, now_ms)?;
-        database.forget_history(now_ms)?;
-        drop(database);
-        self.tell(&events);
+        let (device, now_ms) = (self.inner.device, self.now_ms());
+        let open = self.conflicts(None)?;
+        let mut settled = 0;
+        for open in open {
+            let policy = self.policy(&open.collection)?;
+            let resolver = match policy.at(&open.conflict.path) {
+                Policy::Custom(name) => self.resolver(name),
+                _ => None,
+            };
+            let answer = answer(&open, &policy, device, resolver.as_deref(), now_ms);
+            let Some(answer) = answer else { continue };
+            let events = self.database().settle(device, &open, &answer, now_ms)?;
+            settled += u64::from(!events.is_empty());
+            self.tell(&events);
+        }
+        self.database().tend(device, now_ms)?;
         Ok(settled)
+    }
+
+    fn resolver(&self, name: &str) -> Option<Arc<Resolver>> {
+        let resolvers = self.inner.resolvers.read().unwrap_or_else(PoisonError::into_inner);
+        resolvers.get(name).cloned()
     }
 
     /// How a person has answered conflicts so far: what suggestions are made of.

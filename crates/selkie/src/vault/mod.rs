@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use selkie_core::keys::roster::create_vault;
-use selkie_core::keys::{AdminKey, DeviceSecrets, KdfParameters, KeySlots, RecoveryCode, StoreKey};
+use selkie_core::keys::{AdminKey, DeviceSecrets, RecoveryCode};
 use selkie_wire::{DeviceId, Digest, VaultId};
 
 use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
 use crate::status::{CollectionInfo, DeviceInfo, Status};
 use crate::store::{
-    Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_files,
+    Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_store,
 };
 use crate::system::{self, SystemRandom};
 use crate::transport::Transport;
@@ -98,29 +98,17 @@ impl Vault {
         }
         let files = StoreFiles::at(path.as_ref());
         files.check_absent()?;
-        let store_key = StoreKey::generate(&mut SystemRandom)?;
         let admin = AdminKey::generate(&mut SystemRandom)?;
         let device = DeviceSecrets::generate(&mut SystemRandom)?;
         let code = RecoveryCode::generate(&mut SystemRandom)?;
         let new = create_vault(&admin, &device, &code, &mut SystemRandom)?;
-        let slots = KeySlots::create(
-            &store_key,
-            &admin,
-            credential.passphrase(),
-            Some(&code),
-            credential.key(),
-            KdfParameters::RECOMMENDED,
-            &mut SystemRandom,
-        )?;
-        let database = create_files(&files, &slots, &store_key, |database| {
-            database.insert_identity(&NewIdentity {
-                store_id: slots.store_id(),
-                device: &device,
-                roster: &new.roster,
-                roster_entries: &new.entries,
-                epoch_keys: &[(0, new.epoch_key)],
-            })
-        })?;
+        let identity = NewIdentity {
+            device: &device,
+            roster: &new.roster,
+            roster_entries: &new.entries,
+            epoch_keys: &[(0, new.epoch_key)],
+        };
+        let database = create_store(&files, &credential, &admin, Some(&code), &identity)?;
         let vault = Self::from_parts(files, database)?;
         Ok(NewVault { vault, recovery_words: RecoveryWords(code.words()) })
     }

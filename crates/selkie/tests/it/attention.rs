@@ -174,7 +174,10 @@ fn an_apps_callback_answers_its_own_policy_only() {
     let pair = Pair::new(custom);
     pair.disagree("n", 3, 4);
     assert_eq!(open(&pair.phone).len(), 1, "no callback is registered yet");
-    pair.phone.vault.register_resolver("sum", |open| {
+    let vault = pair.phone.vault.clone();
+    pair.phone.vault.register_resolver("sum", move |open| {
+        let record = vault.collection("notes").unwrap().get(&open.id).unwrap();
+        assert!(record.is_some(), "a callback may ask the vault");
         let sum = open
             .conflict
             .sides
@@ -210,6 +213,27 @@ fn old_deletes_leave_nothing_behind_anywhere() {
     put(&pair.laptop, "gone", &json!({"x": 2}));
     pair.meet();
     assert_eq!(x(&pair.phone, "gone"), json!(2));
+}
+
+#[test]
+fn old_removals_of_fields_are_cleared_away_by_the_next_write() {
+    let pair = Pair::new(CollectionPolicy::default());
+    put(&pair.phone, "n", &json!({"x": 1, "old": 1}));
+    put(&pair.phone, "n", &json!({"x": 1}));
+    pair.meet();
+    let removals = |store: &Store| {
+        let history = store.vault.history("notes", "n").unwrap();
+        let stands = |entry: &&selkie::HistoryEntry| {
+            entry.content == SideContent::Removed && entry.replaced_by.is_none()
+        };
+        history.iter().filter(stands).count()
+    };
+    assert_eq!(removals(&pair.laptop), 1);
+    pair.pass(91 * 24 * HOUR_MS);
+    put(&pair.laptop, "n", &json!({"x": 2}));
+    pair.meet();
+    assert_eq!((removals(&pair.laptop), removals(&pair.phone)), (0, 0));
+    assert_eq!(x(&pair.phone, "n"), json!(2));
 }
 
 #[test]
