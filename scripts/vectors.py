@@ -404,7 +404,7 @@ def pairing(path, roster_path):
 
 # ---- changes -------------------------------------------------------------------------------------------------------
 
-ABSENT, EMPTY, ALIVE, DEAD = {"kind": 2}, {"kind": 1}, {"kind": 3}, {"kind": 4}
+EMPTY, ABSENT, ALIVE, DEAD, EMPTY_ARRAY = ({"kind": kind} for kind in range(1, 6))
 WRITTEN_KEYS = {"kind": 2, "value": 3, "priority": 4, "class": 5, "origin": 6, "why": 7}
 
 
@@ -416,6 +416,12 @@ def component(step):
 
 
 def path(steps): return b"".join(map(component, steps))
+def set_element(member): return {"element": "73" + sha256(cbor(canonical(member)))[:16].hex()}
+def counter_element(device): return {"element": "63" + device}
+def list_element(device, number, index): return {"element": f"6c{device}{number:016x}{index:08x}"}
+
+
+LIST_VALUE = {"element": "76"}
 
 
 def canonical(value):
@@ -474,6 +480,12 @@ def changes():
         {"name": "a machine's answer", "device": c, "number": 10, "stamp": stamp + 4, "records": [["notes", "n1", [
             {"path": ["title"], "overwrites": [[b, 1]],
              "written": {"value": 1, "priority": -4, "class": 1, "origin": stamp + 3}}]]]},
+        {"name": "a set, a counter and a list", "device": a, "number": 8, "stamp": 9, "records": [["notes", "n1", [
+            {"path": [], "written": ALIVE}, {"path": ["count", counter_element(a)], "written": {"value": 5}},
+            {"path": ["gone"], "written": EMPTY_ARRAY}, {"path": ["gone", set_element("x")], "overwrites": [[b, 3]]},
+            {"path": ["list", list_element(a, 8, 0)], "written": {"value": "V"}},
+            {"path": ["list", list_element(a, 8, 0), LIST_VALUE], "written": {"value": "first"}},
+            {"path": ["set", set_element("é")], "written": {"value": "é"}}]]]},
         {"name": "a kind of a later version", "device": a, "number": 4, "stamp": 0, "records": [["notes", "n1", [
             {"path": [], "written": {"kind": 99, "value": ""}},
             {"path": ["tags", {"element": "00ff"}], "written": {"kind": 77, "value": "0102", "priority": 2**31 - 1}}]]]},
@@ -495,7 +507,8 @@ def changes():
         "a record twice": {0: 1, 2: [["notes", "n", []], ["notes", "n", []]]},
         "alive below the root": one({0: key, 2: 3}), "a value at the root": one({0: b"", 3: 1}),
         "absent at the root": one({0: b"", 2: 2}), "kind 0 by its number": one({0: key, 2: 0, 3: 1}),
-        "absent with a value": one({0: key, 2: 2, 3: 1}), "an unknown kind with no bytes": one({0: key, 2: 9, 3: "x"}),
+        "absent with a value": one({0: key, 2: 2, 3: 1}), "an empty array with a value": one({0: key, 2: 5, 3: b""}),
+        "three elements": one({0: path([{"element": "00"}] * 3), 2: 2}), "no elements at the root": one({0: b"", 2: 5}), "an unknown kind with no bytes": one({0: key, 2: 9, 3: "x"}),
         "another class": one({0: key, 3: 1, 5: 3}), "a whole float": one({0: key, 3: Raw(cbor(2.0))}),
         "infinity": one({0: key, 3: float("inf")}), "an integer too large": one({0: key, 3: 2**53}),
         "a short float": one({0: key, 3: Raw(bytes.fromhex("f93800"))}), "a value too deep": one({0: key, 3: deep}),
@@ -508,7 +521,8 @@ def changes():
         "keys out of order": Raw(bytes.fromhex("a202800001")), "a byte after it": Raw(cbor({0: 1, 2: []}) + b"\0"),
     }
     paths = [["a"], ["address", "city"], ["a.b", "c"], [""], ["größe"], ["k" * 63], ["k" * 64], ["k" * 1024], ["a"] * 16,
-             ["tags", {"element": "00ff"}], [{"element": ""}, "x"]]
+             ["tags", {"element": "00ff"}], [{"element": ""}, "x"], ["a"] * 16 + [list_element(c, 2**40, 3), LIST_VALUE],
+             ["n", counter_element(b)], ["s", set_element({"b": [1.0], "a": None})]]
     return {"paths": [{"steps": steps, "bytes": path(steps).hex()} for steps in paths], "cases": cases,
             "refused": [{"name": name, "bytes": cbor(body).hex()} for name, body in refused.items()]}
 
@@ -522,7 +536,7 @@ def document_leaves(document, at=()):
 
 
 def packed(entries, document):
-    def value_of(entry): return {} if entry.get("kind") == 1 else canonical(entry["value"])
+    def value_of(entry): return canonical(entry["value"]) if "value" in entry else {}
     entries = sorted(entries, key=lambda e: (path(e["path"]), e["device"], e["number"]))
     origins, kept = [], list(entries)
 
@@ -560,6 +574,8 @@ def packed_states():
     resolved = [entry(c, 9, [], kind=3), entry(c, 9, ["t"], value="two", **{"class": 2}),
                 entry(b, 8, ["t"], value="three", priority=-1, **{"class": 1, "origin": stamp + 7})]
     later = [entry(a, 1, [], kind=3), entry(a, 1, ["t", {"element": "00"}], value=1), entry(a, 2, ["u"], kind=300, value="00ff")]
+    elements = [entry(a, 1, [], kind=3), entry(a, 1, ["set", set_element("x")], value="x"), entry(a, 1, ["none"], kind=5),
+                entry(a, 1, ["count", counter_element(a)], value=2), entry(b, 2, ["count", counter_element(b)], value=1)]
     atomic = [entry(a, 1, [], kind=3), entry(a, 1, ["address"], value={"city": "Oslo", "zip": {}}), entry(a, 1, ["t"], value=1)]
     cases = [
         ("nothing", [], None), ("a record without fields", [entry(a, 1, [], kind=3)], {}),
@@ -567,6 +583,7 @@ def packed_states():
         ("edited by another device", edited, {"title": "Milk", "n": {"x": [1, {"a": None}], "y": {}}}),
         ("siblings", siblings, {"t": "two"}), ("deleted, its values hidden", siblings, None),
         ("resolved", resolved, {"t": "two"}), ("of a later version", later, {}),
+        ("elements", elements, {"set": ["x"], "count": 3, "none": []}),
         ("an object written as one value", atomic, {"address": {"city": "Oslo", "zip": {}}, "t": 1}),
     ]
     return {"cases": [{"name": name, "entries": entries, "document": document, "packed": packed(entries, document).hex()}

@@ -51,7 +51,7 @@ impl Written {
 }
 
 /// The last kind that this version knows.
-const KIND_KNOWN_MAX: u32 = 4;
+const KIND_KNOWN_MAX: u32 = 5;
 
 /// Keys of the operation map (`docs/FORMAT.md`, change).
 mod key {

@@ -68,6 +68,7 @@ fn written(fields: &Value) -> Written {
         Some(2) => EntryValue::Absent,
         Some(3) => EntryValue::Alive,
         Some(4) => EntryValue::Dead,
+        Some(5) => EntryValue::EmptyArray,
         Some(kind) => EntryValue::Unknown { kind: kind as u32, bytes: hex(&fields["value"]) },
     };
     Written {

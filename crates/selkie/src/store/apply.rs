@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use selkie_core::change::Change;
+use selkie_core::change::{Change, Dot};
 use selkie_core::clock::Stamp;
 use selkie_core::merge::{Overwritten, POLICY_COLLECTION, Replica, SCHEMA_COLLECTION};
 use selkie_core::record::RecordKey;
@@ -66,7 +66,8 @@ impl Database {
         let work = || {
             let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
             store_heads(&sql, &inbox.heads)?;
-            merge_bodies(&mut Rows::new(&sql, cache)?, bodies, now_ms, &mut applied)?;
+            let mut rows = Rows::new(&sql, cache)?;
+            merge_bodies(&mut rows, inbox.own, bodies, now_ms, &mut applied)?;
             if let Some(at) = at {
                 super::sync_state::store_position(&sql, at)?;
             }
@@ -207,11 +208,12 @@ fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
 /// Merges the changes of opened segments into the records they touch.
 fn merge_bodies(
     rows: &mut Rows<'_>,
+    own: DeviceId,
     bodies: Vec<(Stamp, Vec<Change>)>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
-    let (_, mut clock) = rows.next_change()?;
+    let (next_own, mut clock) = rows.next_change()?;
     let mut changes = Vec::new();
     for (stamp, opened) in bodies {
         clock.observe(stamp, now_ms);
@@ -230,7 +232,7 @@ fn merge_bodies(
             Some((key.clone(), std::mem::take(&mut record.as_mut()?.registers)))
         })
         .collect();
-    let context = load_context(rows.connection)?;
+    let context = load_context(rows.connection, Dot { device: own, number: next_own })?;
     let dead = load_dead(rows.connection, &changes)?;
     let (context_before, dead_before) = (context.clone(), dead.clone());
     let mut replica = Replica::from_parts(registers, context, dead);

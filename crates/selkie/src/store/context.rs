@@ -11,8 +11,9 @@ use selkie_wire::{DeviceId, VersionVector};
 use super::identity::{damaged, from_sql, to_sql};
 use crate::Error;
 
-/// What has been applied: the other devices' changes as stored, and all of this device's own.
-pub(super) fn load_context(sql: &Connection) -> Result<Context, Error> {
+/// What has been applied: the other devices' changes as stored, and all of this device's own, which
+/// end before `next_own`. Without these, what others overwrite of them would be waited for, for ever.
+pub(super) fn load_context(sql: &Connection, next_own: Dot) -> Result<Context, Error> {
     let dots = |query: &str| -> Result<Vec<(DeviceId, u64)>, Error> {
         let mut statement = sql.prepare_cached(query)?;
         let rows = statement
@@ -21,7 +22,9 @@ pub(super) fn load_context(sql: &Connection) -> Result<Context, Error> {
             .collect::<Result<_, _>>()
             .map_err(Error::from)
     };
-    let contiguous: VersionVector = dots("SELECT device, number FROM seen")?.into_iter().collect();
+    let mut contiguous: VersionVector =
+        dots("SELECT device, number FROM seen")?.into_iter().collect();
+    contiguous.advance(next_own.device, next_own.number.0.saturating_sub(1));
     let cloud = dots("SELECT device, number FROM seen_beyond_gap")?;
     let cloud =
         cloud.into_iter().map(|(device, number)| Dot { device, number: ChangeNumber(number) });

@@ -6,7 +6,7 @@ use std::path::Path;
 use selkie::{ErrorKind, Unlock, Vault};
 use serde_json::json;
 
-use crate::support::{KEY, PASSPHRASE, store};
+use crate::support::{KEY, PASSPHRASE, raw_database, store};
 
 /// Words that would show anything of a record.
 const CANARY: &str = "canary-7f3a-quokka";
@@ -157,13 +157,7 @@ fn a_newer_format_asks_for_an_update() {
     let path = store.path();
     drop(store.vault);
     // A later version's store, made by raising the format inside the encrypted file.
-    let slots =
-        selkie_core::keys::KeySlots::parse(&fs::read(path.with_extension("db.keys")).unwrap());
-    let key = slots.unwrap().unlock(&selkie_core::keys::Credential::CallerKey(&KEY)).unwrap();
-    let hex: String =
-        key.derive_database_key().expose().iter().map(|byte| format!("{byte:02x}")).collect();
-    let database = rusqlite::Connection::open(&path).unwrap();
-    database.key(None::<&str>, format!("x'{hex}'"), false).unwrap();
+    let database = raw_database(&path);
     database.pragma_update(None, "user_version", 2).unwrap();
     drop(database);
     let error = Vault::open(&path, Unlock::Key(&KEY)).unwrap_err();

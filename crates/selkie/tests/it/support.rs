@@ -1,6 +1,6 @@
 //! What the tests share: a store in a directory of its own, and pairs of devices.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use selkie::{Unlock, Vault};
 use selkie_relay::{Background, Config};
@@ -79,4 +79,16 @@ pub fn copy_of(store: &Store) -> Store {
     let path = directory.path().join("store.db");
     let vault = Vault::open(path, unlock(store)).unwrap();
     Store { vault, directory, by_passphrase: store.by_passphrase }
+}
+
+/// The database of a store that [`KEY`] opens, as any SQLCipher sees it.
+pub fn raw_database(path: &Path) -> rusqlite::Connection {
+    let slots = std::fs::read(path.with_extension("db.keys")).unwrap();
+    let slots = selkie_core::keys::KeySlots::parse(&slots).unwrap();
+    let key = slots.unlock(&selkie_core::keys::Credential::CallerKey(&KEY)).unwrap();
+    let hex: String =
+        key.derive_database_key().expose().iter().map(|byte| format!("{byte:02x}")).collect();
+    let database = rusqlite::Connection::open(path).unwrap();
+    database.key(None::<&str>, format!("x'{hex}'"), false).unwrap();
+    database
 }

@@ -487,3 +487,22 @@ fn a_priority_stamped_by_the_writer_decides() {
     assert_equal(&[&phone, &laptop]);
     assert_eq!(get(&laptop, "n"), Some(json!({"a": 1})), "though the other is later");
 }
+
+#[test]
+fn what_both_sides_overwrote_is_waited_for_by_nobody() {
+    let http = relay();
+    let (phone, laptop) = pair(&http.url());
+    let relay = MemoryRelay::new();
+    put(&laptop, "n", &json!({"x": 1}));
+    sync_memory(&laptop, &relay);
+    sync_memory(&phone, &relay);
+    put(&laptop, "n", &json!({"x": 2}));
+    put(&phone, "n", &json!({"x": 3}));
+    for store in [&phone, &laptop, &phone] {
+        sync_memory(store, &relay);
+    }
+    assert_equal(&[&phone, &laptop]);
+    let database = crate::support::raw_database(&laptop.path());
+    let count = "SELECT count(*) FROM dead_on_arrival";
+    assert_eq!(database.query_row(count, [], |row| row.get::<_, i64>(0)), Ok(0));
+}
