@@ -21,6 +21,7 @@ mod query;
 mod rows;
 mod schema;
 mod sync_state;
+mod touched;
 mod transaction;
 mod unique;
 
@@ -30,5 +31,6 @@ pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_files};
 pub(crate) use identity::{Identity, NewIdentity};
 pub use query::{Filter, Query};
+pub(crate) use touched::validator_of;
+pub(crate) use transaction::check_collection_name;
 pub use transaction::{Transaction, TransactionCollection};
-pub(crate) use transaction::{check_collection_name, validator_of};
