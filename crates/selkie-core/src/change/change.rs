@@ -175,14 +175,19 @@ pub enum Writes {
     New(NewRecord),
 }
 
+impl Writes {
+    fn parts(&self) -> Parts<'_> {
+        match self {
+            Self::Operations(operations) => Parts::Operations(operations),
+            Self::New(new) => Parts::Encoded(new.operations()),
+        }
+    }
+}
+
 /// The bytes of a change; see [`Change::to_bytes`].
 #[must_use]
 pub fn change_bytes(dot: Dot, stamp: Stamp, records: &[(RecordKey, Writes)]) -> Vec<u8> {
-    let parts = |writes| match writes {
-        &Writes::Operations(ref operations) => Parts::Operations(operations),
-        Writes::New(new) => Parts::Encoded(new.operations()),
-    };
-    let records: Vec<_> = records.iter().map(|(key, writes)| (key, parts(writes))).collect();
+    let records: Vec<_> = records.iter().map(|(key, writes)| (key, writes.parts())).collect();
     encoded(dot.device, stamp, &records)
 }
 
