@@ -87,6 +87,7 @@ def expected_records():
 
 def connect(path, key):
     connection = sqlcipher.connect(str(path))
+    connection.execute("PRAGMA cipher_log_level = NONE")  # what is refused here is meant to be
     if key is not None:
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
     return connection

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use selkie_wire::DeviceId;
 use selkie_wire::cbor::{self, CborError};
@@ -11,6 +10,7 @@ use selkie_wire::limits::CHANGE_BYTES_MAX;
 use crate::clock::Stamp;
 use crate::record::RecordKey;
 
+use super::new_record::NewRecord;
 use super::operation::{DeviceTable, Operation};
 
 /// Number of a change of one device, contiguous from 1.
@@ -110,48 +110,9 @@ impl Change {
     /// [`from_bytes`](Self::from_bytes), which refuses it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut e = Encoder::new(Vec::with_capacity(256));
-        // The writer is a Vec, whose error type is uninhabited.
-        let _infallible = self.encode(&mut e);
-        e.into_writer()
-    }
-
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        let others = self.other_devices();
-        let devices = DeviceTable { own: self.dot.device, others: &others };
-        e.map(2 + u64::from(!others.is_empty()))?;
-        e.u8(key::STAMP)?.u64(self.stamp.0)?;
-        if !others.is_empty() {
-            e.u8(key::DEVICES)?.array(others.len() as u64)?;
-            for device in &others {
-                e.bytes(device.as_bytes())?;
-            }
-        }
-        e.u8(key::RECORDS)?.array(self.records.len() as u64)?;
-        for record in &self.records {
-            e.array(3)?.str(record.key.collection())?.str(record.key.id())?;
-            e.array(record.operations.len() as u64)?;
-            for operation in &record.operations {
-                operation.encode(&devices, e)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The devices whose dots it names, other than its own, in order.
-    fn other_devices(&self) -> Vec<DeviceId> {
-        let operations = self.records.iter().flat_map(|record| &record.operations);
-        let mut devices: Vec<_> = operations
-            .flat_map(|operation| &operation.overwrites)
-            .map(|dot| dot.device)
-            .filter(|device| *device != self.dot.device)
-            .collect();
-        devices.sort_unstable();
-        devices.dedup();
-        devices
+        let records = self.records.iter();
+        let records = records.map(|record| (&record.key, Parts::Operations(&record.operations)));
+        encoded(self.dot.device, self.stamp, &records.collect::<Vec<_>>())
     }
 
     /// Reads the change that is called `dot`.
@@ -205,6 +166,86 @@ impl Change {
     }
 }
 
+/// What a change does to one record, on its way into the change's bytes.
+#[derive(Debug)]
+pub enum Writes {
+    /// Any writes.
+    Operations(Vec<Operation>),
+    /// Those that make a record that was never there.
+    New(NewRecord),
+}
+
+impl Writes {
+    fn parts(&self) -> Parts<'_> {
+        match self {
+            Self::Operations(operations) => Parts::Operations(operations),
+            Self::New(new) => Parts::Encoded(new.operations()),
+        }
+    }
+}
+
+/// The bytes of a change; see [`Change::to_bytes`].
+#[must_use]
+pub fn change_bytes(dot: Dot, stamp: Stamp, records: &[(RecordKey, Writes)]) -> Vec<u8> {
+    let records: Vec<_> = records.iter().map(|(key, writes)| (key, writes.parts())).collect();
+    encoded(dot.device, stamp, &records)
+}
+
+enum Parts<'a> {
+    Operations(&'a [Operation]),
+    /// Operations in their array, which overwrite nothing.
+    Encoded(&'a [u8]),
+}
+
+fn encoded(own: DeviceId, stamp: Stamp, records: &[(&RecordKey, Parts<'_>)]) -> Vec<u8> {
+    let others = other_devices(own, records);
+    let mut e = Encoder::new(Vec::with_capacity(256));
+    // The writer is a Vec, whose error type is uninhabited.
+    let _infallible = encode(&DeviceTable { own, others: &others }, stamp, records, &mut e);
+    e.into_writer()
+}
+
+fn encode(
+    devices: &DeviceTable<'_>,
+    stamp: Stamp,
+    records: &[(&RecordKey, Parts<'_>)],
+    e: &mut Encoder<Vec<u8>>,
+) -> Result<(), minicbor::encode::Error<core::convert::Infallible>> {
+    e.map(2 + u64::from(!devices.others.is_empty()))?;
+    e.u8(key::STAMP)?.u64(stamp.0)?;
+    if !devices.others.is_empty() {
+        e.u8(key::DEVICES)?.array(devices.others.len() as u64)?;
+        for device in devices.others {
+            e.bytes(device.as_bytes())?;
+        }
+    }
+    e.u8(key::RECORDS)?.array(records.len() as u64)?;
+    for (key, parts) in records {
+        e.array(3)?.str(key.collection())?.str(key.id())?;
+        match parts {
+            Parts::Operations(operations) => {
+                e.array(operations.len() as u64)?;
+                operations.iter().try_for_each(|operation| operation.encode(devices, e))?;
+            }
+            Parts::Encoded(bytes) => e.writer_mut().extend_from_slice(bytes),
+        }
+    }
+    Ok(())
+}
+
+/// The devices whose dots are named, other than the change's own, in order.
+fn other_devices(own: DeviceId, records: &[(&RecordKey, Parts<'_>)]) -> Vec<DeviceId> {
+    let operations = records.iter().flat_map(|(_, parts)| match parts {
+        Parts::Operations(operations) => *operations,
+        Parts::Encoded(_) => &[],
+    });
+    let dots = operations.flat_map(|operation| &operation.overwrites);
+    let mut devices: Vec<_> = dots.map(|dot| dot.device).filter(|device| *device != own).collect();
+    devices.sort_unstable();
+    devices.dedup();
+    devices
+}
+
 fn decode_record(
     d: &mut Decoder<'_>,
     devices: &DeviceTable<'_>,
@@ -223,8 +264,8 @@ fn decode_record(
 mod tests {
     use serde_json::json;
 
-    use crate::change::{Class, EntryValue, Written};
-    use crate::record::Path;
+    use crate::change::{Class, EntryValue, Registers, Seen, Writer, Written, put};
+    use crate::record::{Document, Path, Schema};
 
     use super::*;
 
@@ -261,6 +302,20 @@ mod tests {
         .concat();
         assert_eq!(change.to_bytes(), expected);
         assert_eq!(Change::from_bytes(change.dot, &expected), Ok(change));
+    }
+
+    #[test]
+    fn a_new_record_has_the_bytes_of_its_operations() {
+        for value in [json!({}), json!({"b": [1, {"x": {}}], "a": {"c": {}, "d": null}})] {
+            let document = Document::from_value(value).unwrap();
+            let schema = Schema::default();
+            let writer = Writer { schema: &schema, dot: dot(1, 9) };
+            let operations = put(&Registers::default(), Seen::default(), &document, writer);
+            let change = change(operations);
+            let key = change.records[0].key.clone();
+            let new = Writes::New(NewRecord::of(&document));
+            assert_eq!(change_bytes(change.dot, change.stamp, &[(key, new)]), change.to_bytes());
+        }
     }
 
     #[test]

@@ -7,12 +7,14 @@
 mod change;
 mod elements;
 mod entry;
+mod new_record;
 mod operation;
 mod registers;
 mod write;
 
-pub use change::{Change, ChangeError, ChangeNumber, Dot, RecordChange};
+pub use change::{Change, ChangeError, ChangeNumber, Dot, RecordChange, Writes, change_bytes};
 pub use entry::{Class, Entry, EntryValue};
+pub use new_record::NewRecord;
 pub use operation::{Operation, Written};
 pub use registers::{Registers, Sibling};
 pub(crate) use write::alive;

@@ -3,6 +3,7 @@
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use selkie_wire::DeviceId;
+use serde_json::Value;
 
 use crate::clock::Stamp;
 use crate::record::{Path, value};
@@ -87,6 +88,44 @@ impl DeviceTable<'_> {
     }
 }
 
+fn encode_value<W: Write>(
+    value: &EntryValue,
+    e: &mut Encoder<W>,
+) -> Result<(), minicbor::encode::Error<W::Error>> {
+    match value {
+        EntryValue::Value(value) => value::encode(value, e.u8(key::VALUE)?)?,
+        EntryValue::Unknown { kind, bytes } => {
+            e.u8(key::KIND)?.u32(*kind)?.u8(key::VALUE)?.bytes(bytes)?;
+        }
+        other => {
+            e.u8(key::KIND)?.u32(other.kind())?;
+        }
+    }
+    Ok(())
+}
+
+/// An ordinary write of a known kind where nothing was.
+pub(super) fn encode_first_value<W: Write>(
+    path: &Path,
+    value: &EntryValue,
+    e: &mut Encoder<W>,
+) -> Result<(), minicbor::encode::Error<W::Error>> {
+    encode_value(value, e.map(2)?.u8(key::PATH)?.bytes(path.as_bytes())?)
+}
+
+/// The same for a leaf as it stands in a document.
+pub(super) fn encode_first_leaf<W: Write>(
+    path: &Path,
+    leaf: &Value,
+    e: &mut Encoder<W>,
+) -> Result<(), minicbor::encode::Error<W::Error>> {
+    if leaf.is_object() {
+        return encode_first_value(path, &EntryValue::EmptyObject, e);
+    }
+    e.map(2)?.u8(key::PATH)?.bytes(path.as_bytes())?.u8(key::VALUE)?;
+    value::encode(leaf, e)
+}
+
 impl Operation {
     pub(super) fn encode<W: Write>(
         &self,
@@ -101,15 +140,7 @@ impl Operation {
             }
         }
         let Some(written) = &self.written else { return Ok(()) };
-        match &written.value {
-            EntryValue::Value(value) => value::encode(value, e.u8(key::VALUE)?)?,
-            EntryValue::Unknown { kind, bytes } => {
-                e.u8(key::KIND)?.u32(*kind)?.u8(key::VALUE)?.bytes(bytes)?;
-            }
-            other => {
-                e.u8(key::KIND)?.u32(other.kind())?;
-            }
-        }
+        encode_value(&written.value, e)?;
         if written.priority != 0 {
             e.u8(key::PRIORITY)?.i32(written.priority)?;
         }

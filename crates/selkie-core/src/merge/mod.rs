@@ -19,7 +19,7 @@ mod view;
 
 pub use conflict::{Conflict, ConflictKind, ConflictToken, Side, SideContent};
 pub use context::{Context, DeadOnArrival};
-pub use packed::{PackedError, pack, unpack};
+pub use packed::{PackedError, pack, pack_new, unpack};
 pub use policy::{
     CollectionPolicy, DEADLINE_MS, HISTORY_MS, OnDelete, POLICY_COLLECTION, Policy, PolicyError,
     PriorityFrom, SCHEMA_COLLECTION,

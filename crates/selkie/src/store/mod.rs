@@ -21,6 +21,7 @@ mod query;
 mod rows;
 mod schema;
 mod sync_state;
+mod touched;
 mod transaction;
 mod unique;
 mod validation;

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use selkie_core::change::{ChangeNumber, Registers};
+use selkie_core::change::{ChangeNumber, Dot, Registers};
 use selkie_core::clock::{Clock, Stamp};
 use selkie_core::merge::{
-    CollectionPolicy, Overwritten, POLICY_COLLECTION, SCHEMA_COLLECTION, View, pack, unpack, view,
+    CollectionPolicy, Overwritten, POLICY_COLLECTION, SCHEMA_COLLECTION, View, pack, pack_new,
+    unpack, view,
 };
 use selkie_core::record::{Document, RecordKey, Schema};
 
@@ -207,24 +208,7 @@ impl<'c> Rows<'c> {
                 statement.execute(params![stored.num, body, state, created, updated, contested])?;
                 stored.num
             }
-            None => {
-                let collection = self.collection_num_or_new(key.collection())?;
-                let mut statement = self.connection.prepare_cached(
-                    "INSERT INTO record (collection, id, body, state, created_at, updated_at, contested)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?;
-                let (created, updated) = (to_sql(created), to_sql(updated));
-                statement.execute(params![
-                    collection,
-                    key.id(),
-                    body,
-                    state,
-                    created,
-                    updated,
-                    contested
-                ])?;
-                self.connection.last_insert_rowid()
-            }
+            None => self.insert(key, (body.as_deref(), &state), (created, updated), contested)?,
         };
         if contested || stored.is_some_and(|stored| stored.contested) {
             self.save_conflicts(num, shown, now_ms)?;
@@ -235,6 +219,45 @@ impl<'c> Rows<'c> {
             self.cache.forget_rules();
         }
         Ok(())
+    }
+
+    /// Writes a record that the store has never had, as one ordinary change of this device makes it in
+    /// a collection without a schema.
+    pub(super) fn insert_new(
+        &mut self,
+        key: &RecordKey,
+        document: &str,
+        (dot, stamp): (Dot, Stamp),
+    ) -> Result<(), Error> {
+        let state = pack_new(dot, stamp, document == "{}");
+        let now_ms = stamp.unix_ms();
+        self.insert(key, (Some(document), &state), (now_ms, now_ms), false)?;
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        key: &RecordKey,
+        (body, state): (Option<&str>, &[u8]),
+        (created, updated): (u64, u64),
+        contested: bool,
+    ) -> Result<i64, Error> {
+        let collection = self.collection_num_or_new(key.collection())?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO record (collection, id, body, state, created_at, updated_at, contested)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        let (created, updated) = (to_sql(created), to_sql(updated));
+        statement.execute(params![
+            collection,
+            key.id(),
+            body,
+            state,
+            created,
+            updated,
+            contested
+        ])?;
+        Ok(self.connection.last_insert_rowid())
     }
 
     /// Removes what is left of a record of which nothing is left.

@@ -2,15 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use rusqlite::{TransactionBehavior, params};
-use selkie_core::change::ChangeError;
-use selkie_core::change::{
-    Change, Dot, Operation, RecordChange, Registers, Seen, Writer, clear_old_removals, delete, put,
-};
+use selkie_core::change::{ChangeError, Dot, Operation, change_bytes};
 use selkie_core::clock::Stamp;
 use selkie_core::limits::DOCUMENT_BYTES_MAX;
-use selkie_core::merge::{ConflictKind, POLICY_COLLECTION, SCHEMA_COLLECTION, View, apply_own};
+use selkie_core::merge::View;
 use selkie_core::record::{Document, RecordKey};
 use selkie_wire::DeviceId;
 use selkie_wire::limits::CHANGE_BYTES_MAX;
@@ -19,11 +17,10 @@ use serde_json::Value;
 
 use super::database::Database;
 use super::identity::to_sql;
-use super::purge::DELETED_KEPT_MS;
-use super::rows::{Changed, Rows, StoredRecord, stamp_to_sql};
-use super::validation::check_valid;
+use super::rows::{Rows, StoredRecord, stamp_to_sql};
+use super::touched::Touched;
 use crate::collection::{Record, new_record_id};
-use crate::watch::{Event, EventKind};
+use crate::watch::Event;
 use crate::{Error, ErrorKind};
 
 /// Several writes that happen together or not at all; see [`Vault::transaction`](crate::Vault::transaction).
@@ -41,18 +38,10 @@ pub struct TransactionCollection<'t, 'c> {
 
 struct Inner<'c> {
     rows: Rows<'c>,
+    /// The change that the writes become.
+    dot: Dot,
     stamp: Stamp,
     touched: BTreeMap<RecordKey, Touched>,
-}
-
-/// A record that was read or written: as it was, and as it is to be.
-struct Touched {
-    stored: Option<StoredRecord>,
-    shown: View,
-    wanted: Option<Document>,
-    /// For the `priority` policy, where the call says one.
-    priority: Option<i32>,
-    resolution: Vec<Operation>,
 }
 
 impl Database {
@@ -87,10 +76,10 @@ fn write_in<T>(
     let rows = Rows::new(sql, cache)?;
     let (number, mut clock) = rows.next_change()?;
     let stamp = clock.tick(now_ms);
-    let transaction =
-        Transaction { inner: RefCell::new(Inner { rows, stamp, touched: BTreeMap::new() }) };
+    let (dot, touched) = (Dot { device, number }, BTreeMap::new());
+    let transaction = Transaction { inner: RefCell::new(Inner { rows, dot, stamp, touched }) };
     let done = work(&transaction)?;
-    let events = transaction.inner.into_inner().finish(Dot { device, number }, now_ms)?;
+    let events = transaction.inner.into_inner().finish(now_ms)?;
     Ok((done, events))
 }
 
@@ -121,7 +110,7 @@ impl<'c> Transaction<'c> {
         decide: impl FnOnce(&StoredRecord, &View) -> Result<Vec<Operation>, Error>,
     ) -> Result<(), Error> {
         let mut inner = self.inner.borrow_mut();
-        let touched = inner.touch(key)?;
+        let touched = inner.touch(key.clone())?;
         let stored = touched.stored.as_ref().ok_or_else(|| not_found(key))?;
         touched.resolution = decide(stored, &touched.shown)?;
         Ok(())
@@ -166,7 +155,7 @@ impl TransactionCollection<'_, '_> {
     pub fn put(&self, id: &str, document: &impl Serialize) -> Result<Record, Error> {
         let wanted = document_of(document)?;
         let key = self.key(id)?;
-        self.transaction.inner.borrow_mut().want(&key, Some(wanted))
+        self.transaction.inner.borrow_mut().want(key, wanted)
     }
 
     /// As [`put`](Self::put), with a priority for the `priority` policy.
@@ -179,9 +168,11 @@ impl TransactionCollection<'_, '_> {
         document: &impl Serialize,
         priority: i32,
     ) -> Result<Record, Error> {
-        let record = self.put(id, document)?;
-        self.transaction.inner.borrow_mut().touch(&self.key(id)?)?.priority = Some(priority);
-        Ok(record)
+        let wanted = document_of(document)?;
+        let key = self.key(id)?;
+        let mut inner = self.transaction.inner.borrow_mut();
+        inner.touch(key.clone())?.priority = Some(priority);
+        inner.want(key, wanted)
     }
 
     /// Stores a document under a new, time-ordered id.
@@ -199,8 +190,9 @@ impl TransactionCollection<'_, '_> {
     pub fn get(&self, id: &str) -> Result<Option<Record>, Error> {
         let key = self.key(id)?;
         let mut inner = self.transaction.inner.borrow_mut();
-        inner.touch(&key)?;
-        inner.record(&key)
+        let now_ms = inner.stamp.unix_ms();
+        let touched = inner.touch(key)?;
+        Ok(touched.wanted()?.map(|document| touched.record(id, document, now_ms)))
     }
 
     /// Applies a JSON merge patch (RFC 7396).
@@ -211,11 +203,12 @@ impl TransactionCollection<'_, '_> {
         let patch = document_of(patch)?;
         let key = self.key(id)?;
         let mut inner = self.transaction.inner.borrow_mut();
-        let mut wanted = inner.touch(&key)?.wanted.clone().ok_or_else(|| not_found(&key))?;
+        let wanted = inner.touch(key.clone())?.wanted()?;
+        let mut wanted = wanted.ok_or_else(|| not_found(&key))?;
         wanted.merge_patch(&patch);
         // Two documents within bounds can exceed them together.
         let wanted = Document::from_value(wanted.into_value())?;
-        inner.want(&key, Some(wanted))
+        inner.want(key, wanted)
     }
 
     /// Deletes a record; whether there was one.
@@ -225,157 +218,55 @@ impl TransactionCollection<'_, '_> {
     pub fn delete(&self, id: &str) -> Result<bool, Error> {
         let key = self.key(id)?;
         let mut inner = self.transaction.inner.borrow_mut();
-        let touched = inner.touch(&key)?;
-        Ok(touched.wanted.take().is_some())
+        Ok(inner.touch(key)?.delete())
     }
 }
 
 impl Inner<'_> {
-    fn touch(&mut self, key: &RecordKey) -> Result<&mut Touched, Error> {
-        if !self.touched.contains_key(key) {
-            let stored = self.rows.load(key)?;
-            let shown = match &stored {
-                Some(stored) if stored.contested => self.rows.view(key, &stored.registers)?,
-                Some(stored) => View { document: stored.document.clone(), conflicts: Vec::new() },
-                None => View::default(),
-            };
-            let wanted = shown.document.clone();
-            let touched = Touched { stored, shown, wanted, priority: None, resolution: Vec::new() };
-            self.touched.insert(key.clone(), touched);
+    /// The record as this transaction has it; read from the store the first time.
+    fn touch(&mut self, key: RecordKey) -> Result<&mut Touched, Error> {
+        match self.touched.entry(key) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(vacant) => {
+                let touched = Touched::load(&mut self.rows, vacant.key())?;
+                Ok(vacant.insert(touched))
+            }
         }
-        self.touched.get_mut(key).ok_or_else(super::identity::damaged)
     }
 
-    fn want(&mut self, key: &RecordKey, wanted: Option<Document>) -> Result<Record, Error> {
-        self.touch(key)?.wanted = wanted;
-        self.record(key)?.ok_or_else(super::identity::damaged)
-    }
-
-    /// The record as it will be.
-    fn record(&self, key: &RecordKey) -> Result<Option<Record>, Error> {
-        let Some(touched) = self.touched.get(key) else { return Ok(None) };
-        let Some(wanted) = &touched.wanted else { return Ok(None) };
-        let changed = touched.shown.document.as_ref() != Some(wanted);
+    fn want(&mut self, key: RecordKey, wanted: Document) -> Result<Record, Error> {
         let now_ms = self.stamp.unix_ms();
-        let stored = touched.stored.as_ref();
-        let updated_at_ms = stored.map_or(now_ms, |stored| stored.updated_at_ms);
-        Ok(Some(Record {
-            id: key.id().to_owned(),
-            document: wanted.clone().into_value(),
-            created_at_ms: stored.map_or(now_ms, |stored| stored.created_at_ms.min(now_ms)),
-            updated_at_ms: if changed { updated_at_ms.max(now_ms) } else { updated_at_ms },
-            conflicts: u32::try_from(touched.shown.conflicts.len()).unwrap_or(u32::MAX),
-        }))
+        let ordinary = self.rows.writes_plainly(&key, &wanted, self.dot.device)?;
+        let id = key.id().to_owned();
+        Ok(self.touch(key)?.put(&id, wanted, ordinary, now_ms))
     }
 
     /// Writes the change to the log, and its effect to the records.
-    fn finish(self, dot: Dot, now_ms: u64) -> Result<Vec<Event>, Error> {
-        let Self { mut rows, stamp, touched } = self;
-        let mut records = Vec::new();
-        let mut written = Vec::new();
-        for (key, touched) in touched {
-            let mut operations = touched.operations(&mut rows, &key, dot)?;
-            if let Some(stored) = &touched.stored {
-                let before = Stamp::from_unix_ms(now_ms.saturating_sub(DELETED_KEPT_MS));
-                clear_old_removals(&stored.registers, before, &mut operations);
-            }
-            if !operations.is_empty() {
-                records.push(RecordChange { key, operations });
+    fn finish(self, now_ms: u64) -> Result<Vec<Event>, Error> {
+        let Self { mut rows, stamp, dot, touched } = self;
+        let mut records = Vec::with_capacity(touched.len());
+        let mut written = Vec::with_capacity(touched.len());
+        for (key, mut touched) in touched {
+            if let Some(writes) = touched.writes(&mut rows, &key, dot, now_ms)? {
+                records.push((key, writes));
                 written.push(touched);
             }
         }
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let change = Change { dot, stamp, records };
-        let bytes = change.to_bytes();
+        let bytes = change_bytes(dot, stamp, &records);
         if bytes.len() > CHANGE_BYTES_MAX {
             return Err(ChangeError::TooLong.into());
         }
         let mut log = rows.connection.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3)")?;
         log.execute(params![to_sql(dot.number.0), stamp_to_sql(stamp), bytes])?;
         let mut events = Vec::with_capacity(written.len());
-        for (record, touched) in change.records.into_iter().zip(written) {
-            events.push(write_record(&mut rows, (dot, stamp), record, touched, now_ms)?);
+        for (record, touched) in records.into_iter().zip(written) {
+            events.push(touched.write(&mut rows, (dot, stamp), record, now_ms)?);
         }
         Ok(events)
     }
-}
-
-impl Touched {
-    fn operations(
-        &self,
-        rows: &mut Rows<'_>,
-        key: &RecordKey,
-        dot: Dot,
-    ) -> Result<Vec<Operation>, Error> {
-        if !self.resolution.is_empty() {
-            return Ok(self.resolution.clone());
-        }
-        let nothing = Registers::default();
-        let registers = self.stored.as_ref().map_or(&nothing, |stored| &stored.registers);
-        let contested = |kind| kind == ConflictKind::EditVsDelete;
-        let mut operations = match (&self.wanted, &self.shown.document) {
-            (Some(wanted), shown) => {
-                let delete_contested =
-                    self.shown.conflicts.iter().any(|conflict| contested(conflict.kind));
-                let seen = Seen { document: shown.as_ref(), delete_contested };
-                let schema = rows.schema(key.collection())?;
-                if shown.as_ref() != Some(wanted) {
-                    check_valid(&schema, wanted)?;
-                    rows.check_unique(key, wanted)?;
-                }
-                put(registers, seen, wanted, Writer { schema: &schema, dot })
-            }
-            (None, Some(_)) => delete(registers),
-            (None, None) => Vec::new(),
-        };
-        let policy = rows.policy(key.collection())?;
-        let by_policy = policy.priority_of(self.wanted.as_ref(), dot.device);
-        let priority = self.priority.unwrap_or(by_policy);
-        for written in operations.iter_mut().filter_map(|operation| operation.written.as_mut()) {
-            written.priority = priority;
-        }
-        Ok(operations)
-    }
-}
-
-fn write_record(
-    rows: &mut Rows<'_>,
-    (dot, stamp): (Dot, Stamp),
-    record: RecordChange,
-    touched: Touched,
-    now_ms: u64,
-) -> Result<Event, Error> {
-    let Touched { mut stored, wanted, resolution, .. } = touched;
-    let mut registers =
-        stored.as_mut().map(|stored| std::mem::take(&mut stored.registers)).unwrap_or_default();
-    let mut overwritten = Vec::new();
-    let change = (&record.key, dot, stamp);
-    apply_own(&mut registers, change, record.operations, &mut |past| overwritten.push(past));
-    let overwritten: Vec<_> = overwritten.iter().collect();
-    // Uncontested, every policy shows the one value there is: what was wanted.
-    let shown = if registers.is_contested() || !resolution.is_empty() {
-        rows.view(&record.key, &registers)?
-    } else {
-        View { document: wanted, conflicts: Vec::new() }
-    };
-    let changed = Changed {
-        key: &record.key,
-        stored: stored.as_ref(),
-        registers: &registers,
-        stamps: (stamp, stamp),
-        overwritten: &overwritten,
-    };
-    rows.save(&changed, &shown, now_ms)?;
-    if record.key.collection() == POLICY_COLLECTION {
-        rows.show_anew(record.key.id(), now_ms)?;
-    }
-    if record.key.collection() == SCHEMA_COLLECTION {
-        rows.index_unique_keys(record.key.id())?;
-    }
-    let kind = if shown.document.is_some() { EventKind::Put } else { EventKind::Deleted };
-    Ok(Event::new(&record.key, kind, false))
 }
 
 const _: () = assert!(DOCUMENT_BYTES_MAX < CHANGE_BYTES_MAX, "one document always fits a change");
