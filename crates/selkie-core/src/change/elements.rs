@@ -78,24 +78,34 @@ impl Operations<'_> {
     }
 
     /// Inserts, changes, moves and removes elements until the list is as wanted.
-    pub(super) fn write_list(&mut self, path: &Path, wanted: &[Value]) {
-        let elements = list_elements(self.registers, path);
+    pub(super) fn write_list(&mut self, path: &Path, shown: Option<&[Value]>, wanted: &[Value]) {
+        let mut elements = list_elements(self.registers, path);
+        // Of an item's concurrent values the writer saw the one that the policy shows.
+        for (element, item) in elements.iter_mut().zip(shown.unwrap_or_default()) {
+            let values = self.registers.at(&element.path.list_value());
+            if values.iter().any(|sibling| sibling.entry.value == EntryValue::Value(item.clone())) {
+                element.value = item.clone();
+            }
+        }
         let old: Vec<&Value> = elements.iter().map(|element| &element.value).collect();
         let origins = align(&old, wanted);
+        let in_place = longest_increasing(&origins);
         let mut last: Option<String> = None;
         let mut inserted = 0;
         let mut kept = BTreeSet::new();
         for (at, (item, origin)) in wanted.iter().zip(&origins).enumerate() {
             let element = origin.and_then(|origin| elements.get(origin));
             let stays = element.filter(|element| {
-                element.position != LOST && last.as_deref() < Some(&element.position)
+                in_place.contains(&at)
+                    && element.position != LOST
+                    && last.as_deref() < Some(&element.position)
             });
             let position = match stays {
                 Some(element) => element.position.clone(),
                 None => {
-                    let following = origins.iter().skip(at + 1).flatten();
+                    let following = in_place.range(at + 1..);
                     let next = following
-                        .filter_map(|origin| elements.get(*origin))
+                        .filter_map(|place| elements.get((*origins.get(*place)?)?))
                         .map(|element| element.position.as_str())
                         .find(|position| *position != LOST && last.as_deref() < Some(*position));
                     position_between(last.as_deref(), next)
@@ -204,6 +214,27 @@ fn align(old: &[&Value], wanted: &[Value]) -> Vec<Option<usize>> {
     }
     continue_in_gaps(&mut origins, &mut free);
     origins
+}
+
+/// The places of as many items as possible that stand in their old order: the others were moved.
+/// (Longest increasing subsequence, by the least end of each length.)
+fn longest_increasing(origins: &[Option<usize>]) -> BTreeSet<usize> {
+    // For each length the place that ends the least such sequence; for each place the one before.
+    let mut ends: Vec<(usize, usize)> = Vec::new();
+    let mut before: Vec<Option<usize>> = vec![None; origins.len()];
+    for (place, origin) in origins.iter().enumerate() {
+        let Some(origin) = *origin else { continue };
+        let len = ends.partition_point(|(end, _)| *end < origin);
+        if let Some(slot) = before.get_mut(place) {
+            *slot = len.checked_sub(1).and_then(|at| ends.get(at)).map(|(_, place)| *place);
+        }
+        match ends.get_mut(len) {
+            Some(end) => *end = (origin, place),
+            None => ends.push((origin, place)),
+        }
+    }
+    let last = ends.last().map(|(_, place)| *place);
+    core::iter::successors(last, |place| before.get(*place).copied().flatten()).collect()
 }
 
 /// Pairs what is left of both sides between the same neighbours: those elements were changed.

@@ -3,6 +3,8 @@
 //! Only what differs is written, so that a write of one field never contends with a concurrent write
 //! of another, and an open conflict that the app did not touch stays open.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::clock::Stamp;
@@ -11,7 +13,7 @@ use crate::record::{Document, FieldType, Path, Schema};
 use super::change::Dot;
 use super::entry::EntryValue;
 use super::operation::{Operation, Written};
-use super::registers::Registers;
+use super::registers::{Registers, Sibling};
 
 /// What the writer had before its eyes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,8 +44,9 @@ pub fn put(
     if seen.document == Some(wanted) {
         return Vec::new();
     }
-    let wanted = writer.schema.leaf_values(wanted.as_map());
-    let shown = seen.document.map(|shown| writer.schema.leaf_values(shown.as_map()));
+    let granularity = granularity(registers, writer.schema);
+    let wanted = granularity.leaf_values(wanted.as_map());
+    let shown = seen.document.map(|shown| granularity.leaf_values(shown.as_map()));
     let all = Vec::with_capacity(wanted.len() + 1);
     let mut operations = Operations { registers, writer, wanted: &wanted, all };
     operations.all.push(alive(registers, seen.delete_contested));
@@ -58,6 +61,21 @@ pub fn put(
         return Vec::new();
     }
     operations.finish()
+}
+
+/// The schema, and every object that stands written whole: it is written whole again, or an app that
+/// does not know its type would replace it by the one field that it edits.
+fn granularity<'s>(registers: &Registers, schema: &'s Schema) -> Cow<'s, Schema> {
+    let mut granularity = Cow::Borrowed(schema);
+    for (path, siblings) in registers.iter() {
+        let is_object =
+            |sibling: &Sibling| matches!(&sibling.entry.value, EntryValue::Value(Value::Object(_)));
+        let declared = schema.type_at(path) == FieldType::Atomic;
+        if !declared && path.container().is_none() && siblings.iter().any(is_object) {
+            granularity.to_mut().fields.insert(path.clone(), FieldType::Atomic);
+        }
+    }
+    granularity
 }
 
 /// The write at the root that every edit makes.
@@ -133,7 +151,10 @@ impl Operations<'_> {
             }
             match (self.writer.schema.type_at(path), leaf) {
                 (FieldType::Set, Value::Array(items)) => self.write_set(path, items),
-                (FieldType::List, Value::Array(items)) => self.write_list(path, items),
+                (FieldType::List, Value::Array(items)) => {
+                    let shown = leaf_at(shown, path).and_then(Value::as_array);
+                    self.write_list(path, shown.map(Vec::as_slice), items);
+                }
                 (FieldType::Counter, Value::Number(number)) if number.is_i64() => {
                     self.write_counter(path, number.as_i64().unwrap_or(0));
                 }
@@ -154,10 +175,18 @@ impl Operations<'_> {
         }
     }
 
+    /// Clears what stands at the places above: single values, and elements of sets, counters and
+    /// lists. Hidden now, any of it could show once the object that hides it changes.
     pub(super) fn clear_above(&mut self, path: &Path) {
-        for ancestor in path.ancestors() {
-            if !self.registers.at(&ancestor).is_empty() {
+        let registers = self.registers;
+        for ancestor in path.ancestors().filter(|above| leaf_at(self.wanted, above).is_none()) {
+            if !registers.at(&ancestor).is_empty() {
                 self.write(&ancestor, None);
+            }
+            for (below, _) in registers.below(&ancestor) {
+                if below.container().as_ref() == Some(&ancestor) {
+                    self.write(below, None);
+                }
             }
         }
     }
@@ -184,6 +213,7 @@ impl Operations<'_> {
                 for (below, _) in registers.below(path) {
                     self.write(below, None);
                 }
+                self.clear_above(path);
             }
         }
     }
@@ -200,7 +230,7 @@ impl Operations<'_> {
 mod tests {
     use serde_json::json;
 
-    use crate::change::{ChangeNumber, Entry, Sibling};
+    use crate::change::{ChangeNumber, Entry};
     use selkie_wire::DeviceId;
 
     use super::*;

@@ -110,7 +110,7 @@ impl<'a> Container<'a> {
         ]
         .into_iter()
         .filter_map(|(value, siblings)| {
-            let greatest = siblings.iter().copied().max_by(|a, b| policy.compare(a, b))?;
+            let greatest = policy.greatest(siblings.iter().copied())?;
             Some(Shape { shown: Shown { value, greatest }, siblings })
         })
         .collect()

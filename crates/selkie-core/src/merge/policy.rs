@@ -93,9 +93,16 @@ impl Policy {
     /// A machine's resolution never stands against a person's; otherwise the order is total, so the
     /// choice does not depend on the order of the siblings.
     pub(super) fn winner<'a>(&self, siblings: &'a [Sibling]) -> Option<&'a Sibling> {
-        let decided = siblings.iter().any(|sibling| sibling.entry.class == Class::Human);
+        self.greatest(siblings.iter())
+    }
+
+    /// As [`winner`](Self::winner), of siblings from several places.
+    pub(super) fn greatest<'a>(
+        &self,
+        siblings: impl Iterator<Item = &'a Sibling> + Clone,
+    ) -> Option<&'a Sibling> {
+        let decided = siblings.clone().any(|sibling| sibling.entry.class == Class::Human);
         siblings
-            .iter()
             .filter(|sibling| !(decided && sibling.entry.class == Class::Auto))
             .max_by(|a, b| self.compare(a, b))
     }

@@ -4,8 +4,9 @@ use core::fmt;
 
 use serde_json::Value;
 
-use crate::change::{Class, Dot, EntryValue, Operation, Registers, Written, alive};
-use crate::record::{Document, Leaf, Path, leaves, value::canonicalise};
+use crate::change::{Class, Dot, EntryValue, Operation, Registers, Sibling, Written, alive};
+use crate::clock::Stamp;
+use crate::record::{Component, Document, Element, Leaf, Path, leaves, value::canonicalise};
 
 use super::conflict::{Conflict, ConflictKind, ConflictToken, Side, SideContent};
 
@@ -73,7 +74,7 @@ pub fn resolve(
             side.content.clone()
         }
     };
-    let values = values_of(content, conflict)?;
+    let values = values_of(content, conflict, registers)?;
     let answer = |value| Written::human(value, None);
     Ok(answer_operations(registers, &conflict.path, named, values, answer))
 }
@@ -82,6 +83,7 @@ pub fn resolve(
 fn values_of(
     content: SideContent,
     conflict: &Conflict,
+    registers: &Registers,
 ) -> Result<Vec<(Path, EntryValue)>, ResolveError> {
     Ok(match (content, conflict.kind) {
         (SideContent::Kept, ConflictKind::EditVsDelete) => {
@@ -91,16 +93,26 @@ fn values_of(
             vec![(Path::root(), EntryValue::Dead)]
         }
         (_, ConflictKind::EditVsDelete) => return Err(ResolveError::BadValue),
-        (SideContent::Value(value), _) => values_at(&conflict.path, value),
+        (SideContent::Value(value), _) => {
+            values_at(&conflict.path, value, is_whole(registers, &conflict.path))
+        }
         (_, _) => vec![(conflict.path.clone(), EntryValue::Absent)],
     })
 }
 
+/// Whether an object was written whole at a path: an answer then is, too, or two answers could end
+/// half one's and half the other's.
+fn is_whole(registers: &Registers, path: &Path) -> bool {
+    let is_object =
+        |sibling: &Sibling| matches!(&sibling.entry.value, EntryValue::Value(Value::Object(_)));
+    registers.at(path).iter().any(is_object)
+}
+
 /// The leaves that a value becomes at a path.
-fn values_at(path: &Path, value: Value) -> Vec<(Path, EntryValue)> {
+fn values_at(path: &Path, value: Value, is_whole: bool) -> Vec<(Path, EntryValue)> {
     let map = match value {
         // An element of a list is one value, whatever its shape.
-        Value::Object(map) if path.last_element().is_none() => map,
+        Value::Object(map) if path.last_element().is_none() && !is_whole => map,
         other => return vec![(path.clone(), EntryValue::Value(other))],
     };
     if map.is_empty() {
@@ -117,6 +129,9 @@ fn values_at(path: &Path, value: Value) -> Vec<(Path, EntryValue)> {
 /// The operations of a machine's answer: one of the sides becomes the value, carrying the stamp of
 /// the one it chose, so that it wins no more ties than that one did. Several devices may settle the same
 /// conflict; machines' answers among themselves are no conflict, and a person's outranks them.
+///
+/// None where something of a later version stands among what would be overwritten: this version
+/// cannot keep what it does not know.
 #[must_use]
 pub fn settle(
     registers: &Registers,
@@ -126,15 +141,7 @@ pub fn settle(
 ) -> Vec<Operation> {
     let Some(side) = conflict.sides.get(side) else { return Vec::new() };
     let origin = side.written_by.iter().map(|(_, stamp)| *stamp).max();
-    let dots = conflict.token().dots;
-    let answer = |value| Written {
-        class: Class::Auto,
-        origin,
-        why: Some(why.to_owned()),
-        ..Written::plain(value)
-    };
-    let Ok(values) = values_of(side.content.clone(), conflict) else { return Vec::new() };
-    answer_operations(registers, &conflict.path, |dot| dots.contains(dot), values, answer)
+    machine_answer(registers, conflict, side.content.clone(), (origin, why)).unwrap_or_default()
 }
 
 /// The operations of a machine's answer with a value of its own; see [`settle`].
@@ -148,11 +155,44 @@ pub fn settle_with(
     why: &str,
 ) -> Result<Vec<Operation>, ResolveError> {
     canonicalise(&mut value, 2).map_err(|_| ResolveError::BadValue)?;
-    let values = values_of(SideContent::Value(value), conflict)?;
+    machine_answer(registers, conflict, SideContent::Value(value), (None, why))
+}
+
+fn machine_answer(
+    registers: &Registers,
+    conflict: &Conflict,
+    content: SideContent,
+    (origin, why): (Option<Stamp>, &str),
+) -> Result<Vec<Operation>, ResolveError> {
     let dots = conflict.token().dots;
-    let answer =
-        |value| Written { class: Class::Auto, why: Some(why.to_owned()), ..Written::plain(value) };
-    Ok(answer_operations(registers, &conflict.path, |dot| dots.contains(dot), values, answer))
+    if overwrites_unknown(registers, &conflict.path, &dots) {
+        return Ok(Vec::new());
+    }
+    let answer = |value| Written {
+        class: Class::Auto,
+        origin,
+        why: Some(why.to_owned()),
+        ..Written::plain(value)
+    };
+    let values = values_of(content, conflict, registers)?;
+    let mut operations =
+        answer_operations(registers, &conflict.path, |dot| dots.contains(dot), values, answer);
+    // A machine has seen nothing: only a person's answer says that the record is to be there.
+    operations.retain(|operation| operation.path.is_root() == conflict.path.is_root());
+    Ok(operations)
+}
+
+fn overwrites_unknown(registers: &Registers, at: &Path, dots: &[Dot]) -> bool {
+    let unknown_step = |step| match step {
+        Component::Element(bytes) => Element::parse(bytes).is_none(),
+        Component::Key(_) => false,
+    };
+    registers.below(at).chain([(at, registers.at(at))]).any(|(path, siblings)| {
+        siblings.iter().filter(|sibling| dots.contains(&sibling.dot)).any(|sibling| {
+            matches!(sibling.entry.value, EntryValue::Unknown { .. })
+                || path.components().any(unknown_step)
+        })
+    })
 }
 
 fn answer_operations(

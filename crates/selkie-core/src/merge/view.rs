@@ -100,7 +100,14 @@ impl Viewer<'_> {
             shapes.push(scalar);
         }
         // The greatest last; there are at most five, and no two of them share their greatest.
-        shapes.sort_by(|a, b| policy.compare(a.shown.greatest, b.shown.greatest));
+        let class = |shape: &Shape<'_>| shape.shown.greatest.entry.class;
+        let decided = shapes.iter().any(|shape| class(shape) == Class::Human);
+        // A machine's answer stands behind a person's here, too.
+        let outranked = |shape: &Shape<'_>| decided && class(shape) == Class::Auto;
+        shapes.sort_by(|a, b| {
+            let by_policy = || policy.compare(a.shown.greatest, b.shown.greatest);
+            outranked(b).cmp(&outranked(a)).then_with(by_policy)
+        });
         if policy.asks() {
             let conflict = match shapes.as_slice() {
                 [_, _, ..] => Conflict::of_shapes(at, &shapes),
@@ -120,7 +127,7 @@ impl Viewer<'_> {
     ) -> Vec<Shape<'a>> {
         let mut map = Map::new();
         let mut of_map: Vec<&'a Sibling> = Vec::new();
-        let mut greatest: Option<&'a Sibling> = None;
+        let mut greatest: Vec<&'a Sibling> = Vec::new();
         let mut containers = Container::none();
         let prefix_len = at.as_bytes().len();
         let mut rest = below;
@@ -131,10 +138,7 @@ impl Viewer<'_> {
                     let Some(shown) = self.node(group, &path) else { continue };
                     map.insert(key.to_owned(), shown.value);
                     of_map.extend(group.iter().flat_map(|(_, siblings)| siblings.iter()));
-                    greatest = match greatest {
-                        Some(known) if policy.compare(known, shown.greatest).is_gt() => Some(known),
-                        _ => Some(shown.greatest),
-                    };
+                    greatest.push(shown.greatest);
                 }
                 Some(Component::Element(_)) => {
                     containers.add(&path, group, policy, &mut self.conflicts);
@@ -142,7 +146,7 @@ impl Viewer<'_> {
                 None => {}
             }
         }
-        let object = greatest.map(|greatest| Shape {
+        let object = policy.greatest(greatest.into_iter()).map(|greatest| Shape {
             shown: Shown { value: Value::Object(map), greatest },
             siblings: of_map,
         });

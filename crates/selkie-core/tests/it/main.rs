@@ -4,7 +4,7 @@
 
 mod conflicts;
 mod fields;
+mod harm;
 mod inbox;
-mod oracle;
 mod vectors;
 mod world;

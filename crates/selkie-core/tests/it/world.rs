@@ -1,4 +1,4 @@
-//! A seeded world of devices that write, forget to sync, sync twice, and hand each other checkpoints.
+//! Devices that write and answer conflicts, one named step at a time. (Random worlds live in `selkie-sim`.)
 
 use selkie_core::change::{Change, ChangeNumber, Dot, RecordChange, Seen, Writer, delete, put};
 use selkie_core::clock::Clock;
@@ -7,7 +7,7 @@ use selkie_core::merge::{
 };
 use selkie_core::record::{Document, FieldType, RecordKey, Schema};
 use selkie_wire::DeviceId;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// SplitMix64 (Steele et al., 2014): a seed is the whole schedule.
 pub struct Random(pub u64);
@@ -118,31 +118,6 @@ impl Device {
         let operations = resolve(&registers, conflict, &conflict.token(), resolution).unwrap();
         self.write(key, operations)
     }
-
-    /// One random write of a random record.
-    pub fn write_randomly(
-        &mut self,
-        random: &mut Random,
-        policy: &CollectionPolicy,
-    ) -> Option<Change> {
-        let key = RecordKey::new("notes", format!("r{}", random.below(3))).unwrap();
-        let shown = self.view(&key, policy);
-        if let Some(conflict) = shown.conflicts.first().filter(|_| random.chance(30)) {
-            let side = random.below(conflict.sides.len() as u64) as usize;
-            return self.resolve(&key, conflict, Resolution::Side(side));
-        }
-        match random.below(10) {
-            0 => self.delete(&key),
-            1 => self.put(&key, policy, json!({})),
-            _ => {
-                let mut map =
-                    shown.document.map(|document| document.as_map().clone()).unwrap_or_default();
-                map.extend(random_fields(random));
-                let priority = random.below(3) as i32;
-                self.put_with_priority(&key, policy, Value::Object(map), priority)
-            }
-        }
-    }
 }
 
 /// A schema with a field of each type, beside undeclared ones.
@@ -155,37 +130,4 @@ pub fn typed() -> Schema {
     ]
     .into_iter()
     .fold(Schema::new(), |schema, (path, field_type)| schema.field(path, field_type).unwrap())
-}
-
-fn random_fields(random: &mut Random) -> Map<String, Value> {
-    let names = ["a", "b", "c", "set", "counter", "list", "atomic"];
-    let count = random.below(2) + 1;
-    (0..count)
-        .map(|_| {
-            let name = names[random.below(7) as usize];
-            let value = match name {
-                // Now and then a device without the schema's discipline.
-                _ if random.chance(5) => random_value(random, 1),
-                "set" | "list" => {
-                    let len = random.below(4);
-                    (0..len).map(|_| json!(random.below(6))).collect()
-                }
-                "counter" => json!(random.below(10)),
-                "atomic" => json!({"x": random.below(3), "y": random.below(3)}),
-                _ => random_value(random, 2),
-            };
-            (name.to_owned(), value)
-        })
-        .collect()
-}
-
-fn random_value(random: &mut Random, depth: u64) -> Value {
-    match random.below(if depth == 0 { 3 } else { 5 }) {
-        0 => json!(random.below(5)),
-        1 => json!([random.below(3)]),
-        2 => json!({}),
-        _ => {
-            json!({ (if random.chance(50) { "x" } else { "y" }): random_value(random, depth - 1) })
-        }
-    }
 }
