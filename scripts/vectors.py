@@ -517,7 +517,8 @@ def changes():
         "a key too long": one({0: path(["k" * 1025]), 2: 2}), "a key that is no text": one({0: b"\x02\xff", 2: 2}),
         "half a dot": one({0: key, 1: [0], 2: 2}), "no such device": one({0: key, 1: [1, 1], 2: 2}),
         "no collection": {0: 1, 2: [["", "n", []]]}, "a control character": {0: 1, 2: [["notes", "a\u0085", []]]},
-        "an id too long": {0: 1, 2: [["notes", "i" * 257, []]]}, "a key that is no byte": {0: 1, 2: [], 256: 0},
+        "an id too long": {0: 1, 2: [["notes", "i" * 257, []]]}, "an unknown key": {0: 1, 2: [], 3: 0},
+        "an unknown key of an operation": one({0: key, 2: 2, 8: 0}),
         "keys out of order": Raw(bytes.fromhex("a202800001")), "a byte after it": Raw(cbor({0: 1, 2: []}) + b"\0"),
     }
     paths = [["a"], ["address", "city"], ["a.b", "c"], [""], ["größe"], ["k" * 63], ["k" * 64], ["k" * 1024], ["a"] * 16,

@@ -144,7 +144,8 @@ impl Change {
                         records.push(decode_record(d, &devices)?);
                     }
                 }
-                _ => d.skip()?,
+                // An old version that dropped what it does not know would drop a person's data.
+                _ => return Err(minicbor::decode::Error::message("a key of a later version")),
             }
         }
         let stamp =

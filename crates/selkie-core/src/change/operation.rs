@@ -192,7 +192,8 @@ impl Operation {
                 },
                 key::ORIGIN => origin = Some(Stamp(d.u64()?)),
                 key::WHY => why = Some(d.str()?.to_owned()),
-                _ => d.skip()?,
+                // An old version that dropped what it does not know would drop a person's data.
+                _ => return refuse("a key that this version does not know"),
             }
         }
         let Some(path) = path else { return refuse("an operation has no valid path") };
