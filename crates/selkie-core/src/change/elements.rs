@@ -64,11 +64,7 @@ impl Operations<'_> {
     /// Clears what cannot stand beside the elements at `path`, and those not to be kept.
     fn become_container(&mut self, path: &Path, empty: bool, keep: impl Fn(&Path) -> bool) {
         let registers = self.registers;
-        for ancestor in path.ancestors() {
-            if !registers.at(&ancestor).is_empty() {
-                self.write(ancestor, None);
-            }
-        }
+        self.clear_above(path, |_| false);
         if empty {
             self.write(path.clone(), Some(EntryValue::EmptyArray));
         } else if !registers.at(path).is_empty() {
@@ -82,8 +78,16 @@ impl Operations<'_> {
     }
 
     /// Inserts, changes, moves and removes elements until the list is as wanted.
-    pub(super) fn write_list(&mut self, path: &Path, wanted: &[Value]) {
-        let elements = list_elements(self.registers, path);
+    pub(super) fn write_list(&mut self, path: &Path, shown: Option<&[Value]>, wanted: &[Value]) {
+        let mut elements = list_elements(self.registers, path);
+        // Of an item's concurrent values the writer saw the one that the policy shows.
+        for (element, item) in elements.iter_mut().zip(shown.unwrap_or_default()) {
+            let values = self.registers.at(&element.path.list_value());
+            let is_shown = |sibling: &Sibling| matches!(&sibling.entry.value, EntryValue::Value(value) if value == item);
+            if values.iter().any(is_shown) {
+                element.value = item.clone();
+            }
+        }
         let old: Vec<&Value> = elements.iter().map(|element| &element.value).collect();
         let origins = align(&old, wanted);
         let in_place = longest_increasing(&origins);

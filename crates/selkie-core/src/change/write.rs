@@ -123,7 +123,13 @@ impl Operations<'_> {
             }
             match (self.writer.schema.type_at(path), leaf) {
                 (FieldType::Set, Leaf::Value(Value::Array(items))) => self.write_set(path, items),
-                (FieldType::List, Leaf::Value(Value::Array(items))) => self.write_list(path, items),
+                (FieldType::List, Leaf::Value(Value::Array(items))) => {
+                    let shown = match shown.get(path) {
+                        Some(Leaf::Value(Value::Array(shown))) => Some(shown.as_slice()),
+                        _ => None,
+                    };
+                    self.write_list(path, shown, items);
+                }
                 (FieldType::Counter, Leaf::Value(Value::Number(number))) if number.is_i64() => {
                     self.write_counter(path, number.as_i64().unwrap_or(0));
                 }
@@ -138,13 +144,26 @@ impl Operations<'_> {
     /// A leaf cannot stand above or below another: what its writer saw there goes.
     fn clear_around(&mut self, path: &Path) {
         let registers = self.registers;
-        for ancestor in path.ancestors() {
-            if !registers.at(&ancestor).is_empty() {
-                self.write(ancestor, None);
-            }
-        }
+        self.clear_above(path, |_| false);
         for (below, _) in registers.below(path) {
             self.write(below.clone(), None);
+        }
+    }
+
+    /// Clears the values at the ancestors of `path`, and the elements of sets, counters and lists
+    /// there, except where `keep` says.
+    pub(super) fn clear_above(&mut self, path: &Path, keep: impl Fn(&Path) -> bool) {
+        let registers = self.registers;
+        for ancestor in path.ancestors().filter(|ancestor| !keep(ancestor)) {
+            if !registers.at(&ancestor).is_empty() {
+                self.write(ancestor.clone(), None);
+            }
+            let len = ancestor.as_bytes().len();
+            for (below, _) in registers.below(&ancestor) {
+                if below.container().is_some_and(|container| container.as_bytes().len() == len) {
+                    self.write(below.clone(), None);
+                }
+            }
         }
     }
 
@@ -170,12 +189,8 @@ impl Operations<'_> {
                 for (below, _) in registers.below(path) {
                     self.write(below.clone(), None);
                 }
-                // What stands above, hidden or as an empty object, must not show once this is gone.
-                for ancestor in path.ancestors().filter(|above| !wanted.contains_key(above)) {
-                    if !registers.at(&ancestor).is_empty() {
-                        self.write(ancestor, None);
-                    }
-                }
+                // What is hidden above must not show once this is gone.
+                self.clear_above(path, |above| wanted.contains_key(above));
             }
         }
     }
