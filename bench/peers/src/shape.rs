@@ -70,13 +70,19 @@ pub fn records() -> Vec<Map<String, Value>> {
     (0..RECORDS).map(|_| record(&mut random)).collect()
 }
 
-/// The edits of one replica.
-pub fn edits(replica: usize) -> Vec<Edit> {
+/// The edits of one replica, each of which changes what that replica has.
+pub fn edits(replica: usize, records: &[Map<String, Value>]) -> Vec<Edit> {
     let mut random = Random(100 + replica as u64);
-    let edit = |random: &mut Random| {
+    let mut now = records.to_vec();
+    let mut edit = || {
         let field = FIELDS[random.below(FIELDS.len() as u64) as usize];
         let record = random.below(RECORDS as u64) as usize;
-        Edit { record, field, value: value(random, field) }
+        let mut new = value(&mut random, field);
+        while now[record].get(field) == Some(&new) {
+            new = value(&mut random, field);
+        }
+        now[record].insert(field.to_owned(), new.clone());
+        Edit { record, field, value: new }
     };
-    (0..EDITS).map(|_| edit(&mut random)).collect()
+    (0..EDITS).map(|_| edit()).collect()
 }

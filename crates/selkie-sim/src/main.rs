@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use selkie_sim::bugs::BUGS;
 use selkie_sim::runner::{judge, plant, run, threads};
-use selkie_sim::world::Right;
+use selkie_sim::world::{Right, World};
 
 const USAGE: &str = "Usage:
   selkie-sim run --schedules N [--seed N]   run N schedules from a seed on all cores
-  selkie-sim replay --seed N                every promise that one schedule breaks
+  selkie-sim replay --seed N                every change of one schedule, and every promise it breaks
   selkie-sim bugs [--runs N]                plant each bug in N schedules";
 
 fn main() -> ExitCode {
@@ -59,6 +59,23 @@ fn run_schedules(first: u64, count: u64) -> ExitCode {
 }
 
 fn replay(seed: u64) -> ExitCode {
+    let world = World::run(seed, &Right);
+    println!("policy: {:?}", world.policy);
+    for change in &world.log {
+        for record in &change.records {
+            println!(
+                "{} {}, {}: {}",
+                change.dot.device, change.dot.number, change.stamp, record.key
+            );
+            for operation in &record.operations {
+                let dots = operation.overwrites.iter();
+                let dots: Vec<String> =
+                    dots.map(|dot| format!("{} {}", dot.device, dot.number)).collect();
+                let written = operation.written.as_ref().map(|w| (&w.value, w.class));
+                println!("  {:?} over {dots:?}: {written:?}", operation.path);
+            }
+        }
+    }
     let failures = judge(seed, &Right);
     for failure in &failures {
         println!("{}: {}", failure.checker, failure.broken);

@@ -16,7 +16,7 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("selkie-node", &["selkie"]),
     ("selkie-python", &["selkie"]),
     // These two are for developers; nobody may depend on them.
-    ("selkie-sim", &["selkie", "selkie-cli", "selkie-core", "selkie-relay", "selkie-wire"]),
+    ("selkie-sim", &["selkie-core", "selkie-wire"]),
     (
         "xtask",
         &["selkie", "selkie-cli", "selkie-core", "selkie-relay", "selkie-sim", "selkie-wire"],

@@ -68,6 +68,17 @@ fn a_removed_object_leaves_no_empty_one_behind() {
 }
 
 #[test]
+fn a_counter_hidden_by_an_object_does_not_come_back_when_that_is_removed() {
+    let (mut a, mut b) = pair(json!({"z": 1}));
+    let from_a = a.put(&key(), &asking(), json!({"z": 1, "counter": 7}));
+    let from_b = b.put(&key(), &asking(), json!({"z": 1, "counter": {"x": 1}}));
+    exchange(&mut a, from_a, &mut b, from_b);
+    assert_eq!(shown(&b), json!({"z": 1, "counter": {"x": 1}}));
+    b.put(&key(), &asking(), json!({"z": 1}));
+    assert_eq!(shown(&b), json!({"z": 1}));
+}
+
+#[test]
 fn an_answer_about_a_whole_object_is_whole() {
     let (mut a, mut b) = pair(json!({"atomic": {"x": 1}}));
     let from_a = a.put(&key(), &asking(), json!({"atomic": {"x": 2, "z": 2}}));
@@ -136,4 +147,16 @@ fn moving_one_item_of_a_list_writes_one_position() {
         assert_eq!(change.records[0].operations.len(), 2, "{wanted}");
         assert_eq!(shown(&a), json!({ "list": wanted }));
     }
+}
+
+#[test]
+fn a_step_in_a_list_leaves_other_items_as_the_policy_shows_them() {
+    let policy = CollectionPolicy::with_default(Policy::Priority);
+    let (mut a, mut b) = pair(json!({"list": ["x", "y"]}));
+    let high = a.put_with_priority(&key(), &policy, json!({"list": ["x1", "y"]}), 9);
+    let low = b.put_with_priority(&key(), &policy, json!({"list": ["x2", "y"]}), 1);
+    exchange(&mut a, high, &mut b, low);
+    let change = b.put(&key(), &policy, json!({"list": ["x1", "y", "z"]})).unwrap();
+    // The root, and the position and value of the new item.
+    assert_eq!(change.records[0].operations.len(), 3);
 }

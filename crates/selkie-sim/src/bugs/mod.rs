@@ -19,9 +19,9 @@ pub struct Bug {
 /// All of them.
 pub const BUGS: [Bug; 15] = [
     bug("overwrites of what has not arrived are forgotten", "oracle", &causality::NoDead),
-    bug("a join takes what is missing for new", "algebra", &causality::JoinIgnoresContext),
+    bug("a join takes what is missing for new", "oracle", &causality::JoinIgnoresContext),
     bug("the highest number stands for all before it", "oracle", &causality::ContextJumpsGaps),
-    bug("a later stamp is not overwritten", "converged", &causality::LateStampStays),
+    bug("a later stamp is not overwritten", "oracle", &causality::LateStampStays),
     bug("every clock is followed", "clock", &causality::ClockIsFollowed),
     bug("unknown kinds are dropped", "older_reader", &causality::UnknownIsDropped),
     bug("the view shows what arrived last", "view_pure", &people::ShowsTheLastArrived),

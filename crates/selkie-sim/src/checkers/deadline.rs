@@ -39,7 +39,14 @@ fn person_stands(world: &World<'_>, held: &Held, answer: &Answer) -> Result<(), 
     let registers = held.replica.registers(&answer.key);
     let in_place =
         |path: &Path| path.starts_with(&answer.path) && path.is_root() == answer.path.is_root();
-    let is_machine = |dot: Dot| world.ledger.answer(dot).is_some_and(|other| other.by_machine);
+    // A machine that chose between another person's answer and an edit speaks for that person.
+    let by_person = |dot: &Dot| world.ledger.answer(*dot).is_some_and(|other| !other.by_machine);
+    let is_machine = |dot: Dot| {
+        world
+            .ledger
+            .answer(dot)
+            .is_some_and(|other| other.by_machine && !other.named.iter().any(by_person))
+    };
     let mut place = registers.iter().filter(|(path, _)| in_place(path)).peekable();
     let alone = place.peek().is_some()
         && place.all(|(_, siblings)| {
