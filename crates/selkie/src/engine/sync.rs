@@ -2,7 +2,7 @@
 
 use selkie_core::sync::{Action, Engine, Known};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::relay::{PullResponse, PushRequest, RosterEntries};
+use selkie_wire::relay::{PullResponse, PushOutcome, PushRequest, RosterEntries};
 use selkie_wire::roster::RosterEntry;
 use selkie_wire::{Digest, SegmentNumber};
 
@@ -195,17 +195,17 @@ impl Run<'_> {
         let envelopes = outgoing.envelopes.into_iter().map(Into::into).collect();
         let response =
             self.transport.push(&PushRequest { envelopes }).map_err(Error::from_transport)?;
-        let before = engine.acknowledged();
         let outcome = engine.pushed(own, &outgoing.numbers, Some(&response));
-        let acknowledged = engine.acknowledged();
-        self.report.segments_sent += acknowledged.0.saturating_sub(before.0);
-        self.report.quota_exhausted |=
-            response.outcomes.contains(&selkie_wire::relay::PushOutcome::Quota);
-        {
-            let database = self.vault.database();
-            self.report.changes_sent += database.changes_in(before, acknowledged)?;
-            database.store_acknowledged(self.url, acknowledged)?;
+        self.report.quota_exhausted |= response.outcomes.contains(&PushOutcome::Quota);
+        let database = self.vault.database();
+        for (number, outcome) in outgoing.numbers.iter().zip(&response.outcomes) {
+            if *outcome == PushOutcome::Stored {
+                self.report.segments_sent += 1;
+                self.report.changes_sent += database.changes_in(*number)?;
+            }
         }
+        database.store_acknowledged(self.url, engine.acknowledged())?;
+        drop(database);
         outcome?;
         self.tell(SyncPhase::Push);
         Ok(())

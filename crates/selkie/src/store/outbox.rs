@@ -37,18 +37,12 @@ impl Database {
         Ok(self.unsealed_count()?.saturating_add(from_sql(sealed)))
     }
 
-    /// How many changes are in these own segments.
-    pub(crate) fn changes_in(
-        &self,
-        after: SegmentNumber,
-        last: SegmentNumber,
-    ) -> Result<u64, Error> {
-        let changes: i64 = self.connection.query_row(
-            "SELECT coalesce(sum(changes), 0) FROM segment WHERE number > ?1 AND number <= ?2",
-            params![to_sql(after.0), to_sql(last.0)],
-            |row| row.get(0),
-        )?;
-        Ok(from_sql(changes))
+    /// How many changes are in an own segment.
+    pub(crate) fn changes_in(&self, number: SegmentNumber) -> Result<u64, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT changes FROM segment WHERE number = ?1")?;
+        let changes = statement.query_row([to_sql(number.0)], |row| row.get(0)).optional()?;
+        Ok(changes.map_or(0, from_sql))
     }
 
     /// This device's last sealed segment.
