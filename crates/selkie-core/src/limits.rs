@@ -2,6 +2,8 @@
 
 /// Longest canonical JSON text of one document.
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of the paths of all leaves of one document: what it takes in memory to tell them apart.
+pub const PATHS_BYTES_MAX: usize = 8 * DOCUMENT_BYTES_MAX;
 /// Levels of objects and arrays in a document; the document itself is level 1.
 pub const DOCUMENT_DEPTH_MAX: usize = 16;
 /// Longest key of an object, in UTF-8.

@@ -24,10 +24,14 @@ fn newest(siblings: &[Sibling]) -> Option<&Sibling> {
 
 /// What the elements of a counter add up to, by the newest value of each device.
 fn counter_sum(registers: &Registers, path: &Path) -> i64 {
-    let parts = registers
-        .below(path)
-        .filter(|(below, _)| matches!(below.last_element(), Some(Element::Counter(_))));
+    let parts = registers.below(path).filter(|(below, _)| is_part(below, path));
     parts.filter_map(|(_, siblings)| counter_part(siblings)).fold(0, i64::saturating_add)
+}
+
+/// Whether this is a part of the counter at `path`, and not of one below it.
+fn is_part(below: &Path, path: &Path) -> bool {
+    matches!(below.last_element(), Some(Element::Counter(_)))
+        && below.container().as_ref() == Some(path)
 }
 
 fn counter_part(siblings: &[Sibling]) -> Option<i64> {
@@ -57,8 +61,7 @@ impl Operations<'_> {
         let difference = wanted.saturating_sub(counter_sum(self.registers, path));
         let part = before.saturating_add(difference).clamp(-INTEGER_MAX, INTEGER_MAX);
         self.write(&own, Some(EntryValue::Value(part.into())));
-        let counts = |below: &Path| matches!(below.last_element(), Some(Element::Counter(_)));
-        self.become_container(path, false, counts);
+        self.become_container(path, false, |below| is_part(below, path));
     }
 
     /// Clears what cannot stand beside the elements at `path`, and those not to be kept.
@@ -147,6 +150,7 @@ struct ListElement {
 fn list_elements(registers: &Registers, path: &Path) -> Vec<ListElement> {
     let mut elements: Vec<_> = registers
         .below(path)
+        .filter(|(place, _)| place.container().as_ref() == Some(path))
         .filter_map(|(place, _)| {
             // An element whose position a concurrent removal took still has its value's path.
             match place.last_element()? {

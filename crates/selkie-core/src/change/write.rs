@@ -207,15 +207,27 @@ impl Operations<'_> {
     fn remove<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
         let registers = self.registers;
         for path in paths {
-            if leaf_at(self.wanted, path).is_none() {
-                self.write(path, Some(EntryValue::Absent));
-                // The elements of a set, counter or list; fields below are leaves of their own.
-                for (below, _) in registers.below(path) {
+            if leaf_at(self.wanted, path).is_some() {
+                continue;
+            }
+            // Where an object takes its place the field is not removed, it only has another shape.
+            let removed = (!self.wants_below(path)).then_some(EntryValue::Absent);
+            self.write(path, removed);
+            // The elements of a set, counter or list; fields below are leaves of their own.
+            for (below, _) in registers.below(path) {
+                let container = below.container();
+                if leaf_at(self.wanted, container.as_ref().unwrap_or(below)).is_none() {
                     self.write(below, None);
                 }
-                self.clear_above(path);
             }
+            self.clear_above(path);
         }
+    }
+
+    /// Whether any leaf wanted lies below a path.
+    fn wants_below(&self, path: &Path) -> bool {
+        let at = self.wanted.partition_point(|(known, _)| known <= path);
+        self.wanted.get(at).is_some_and(|(next, _)| next.starts_with(path))
     }
 
     /// In order of path; of several operations at one path the first stays.

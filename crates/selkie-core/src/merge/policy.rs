@@ -137,7 +137,7 @@ pub enum OnDelete {
     DeleteWins,
     /// Whichever came later by its stamp.
     Timestamp,
-    /// As by `timestamp`, and an open conflict until a person decides.
+    /// The record stays, and an open conflict with it, until a person decides.
     UserChoice,
 }
 

@@ -76,7 +76,7 @@ pub fn resolve(
     };
     let values = values_of(content, conflict, registers)?;
     let answer = |value| Written::human(value, None);
-    Ok(answer_operations(registers, &conflict.path, named, values, answer))
+    Ok(answer_operations(registers, conflict, named, values, answer))
 }
 
 /// What an answer leaves, and where.
@@ -176,7 +176,7 @@ fn machine_answer(
     };
     let values = values_of(content, conflict, registers)?;
     let mut operations =
-        answer_operations(registers, &conflict.path, |dot| dots.contains(dot), values, answer);
+        answer_operations(registers, conflict, |dot| dots.contains(dot), values, answer);
     // A machine has seen nothing: only a person's answer says that the record is to be there.
     operations.retain(|operation| operation.path.is_root() == conflict.path.is_root());
     Ok(operations)
@@ -197,7 +197,7 @@ fn overwrites_unknown(registers: &Registers, at: &Path, dots: &[Dot]) -> bool {
 
 fn answer_operations(
     registers: &Registers,
-    at: &Path,
+    conflict: &Conflict,
     named: impl Fn(&Dot) -> bool,
     values: Vec<(Path, EntryValue)>,
     answer: impl Fn(EntryValue) -> Written,
@@ -211,7 +211,10 @@ fn answer_operations(
             written: Some(answer(value)),
         })
         .collect();
-    let below = registers.below(at).map(|(path, _)| path).filter(|_| !at.is_root());
+    let at = &conflict.path;
+    // Only a conflict of shapes is also about what stands below.
+    let shapes = conflict.kind == ConflictKind::Shape;
+    let below = registers.below(at).map(|(path, _)| path).filter(|_| shapes);
     let around = below.chain([at]);
     for path in around {
         let overwrites: Vec<Dot> = overwritten(path);

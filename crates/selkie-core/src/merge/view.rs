@@ -61,8 +61,9 @@ fn is_alive(
         OnDelete::DeleteWins => false,
         OnDelete::Timestamp => newest_lives,
         OnDelete::UserChoice => {
-            conflicts.push(Conflict::of_liveness(siblings, newest_lives));
-            newest_lives
+            // Shown while it is asked about: an edit must not make a record vanish.
+            conflicts.push(Conflict::of_liveness(siblings, true));
+            true
         }
     }
 }
@@ -96,9 +97,15 @@ impl Viewer<'_> {
         let policy = self.policy.at(at);
         let winner = policy.winner(own);
         let mut shapes = self.shapes_below(below, at, policy);
-        if let Some(scalar) = single_value(own, winner, policy) {
-            shapes.push(scalar);
-        }
+        // Beside an object, that the field was removed is no answer: of the single values the best
+        // one competes.
+        let single = |sibling: &&Sibling| matches!(sibling.entry.value, EntryValue::Value(_));
+        let best = match shapes.as_slice() {
+            [] => winner,
+            _ => policy.greatest(own.iter().filter(single)),
+        };
+        let shown_below = !shapes.is_empty();
+        shapes.extend(single_value(own, best, policy));
         // The greatest last; there are at most five, and no two of them share their greatest.
         let class = |shape: &Shape<'_>| shape.shown.greatest.entry.class;
         let decided = shapes.iter().any(|shape| class(shape) == Class::Human);
@@ -111,6 +118,7 @@ impl Viewer<'_> {
         if policy.asks() {
             let conflict = match shapes.as_slice() {
                 [_, _, ..] => Conflict::of_shapes(at, &shapes),
+                _ if shown_below => None,
                 _ => Conflict::of_register(at, own, winner),
             };
             self.conflicts.extend(conflict);

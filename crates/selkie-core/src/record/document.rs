@@ -4,7 +4,9 @@ use core::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, INTEGER_MAX, KEY_BYTES_MAX};
+use crate::limits::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, INTEGER_MAX, KEY_BYTES_MAX, PATHS_BYTES_MAX,
+};
 
 use super::path::{Component, Path};
 use super::value::canonicalise;
@@ -78,6 +80,9 @@ impl Document {
     pub fn from_value(mut value: Value) -> Result<Self, DocumentError> {
         canonicalise(&mut value, 1)?;
         let Value::Object(map) = value else { return Err(DocumentError::NotAnObject) };
+        if paths_len(&map, 0) > PATHS_BYTES_MAX {
+            return Err(DocumentError::TooLong);
+        }
         // Most documents are short by any count; only for the others is the text made.
         let may_be_long = json_len_bound(&map) > DOCUMENT_BYTES_MAX;
         let document = Self(map);
@@ -219,6 +224,17 @@ fn value_len_bound(value: &Value) -> usize {
         Value::Object(map) => json_len_bound(map) + 1,
         Value::Null | Value::Bool(_) | Value::Number(_) => SCALAR,
     }
+}
+
+/// Bytes of the paths of all leaves, roughly: long keys above many leaves count for each of them.
+fn paths_len(map: &Map<String, Value>, above: usize) -> usize {
+    map.iter().fold(0, |sum: usize, (key, value)| {
+        let here = above + key.len() + 2;
+        sum.saturating_add(match value {
+            Value::Object(nested) => paths_len(nested, here),
+            _ => here,
+        })
+    })
 }
 
 fn merge_patch(target: &mut Map<String, Value>, patch: &Map<String, Value>) {

@@ -112,7 +112,11 @@ pub struct Engine {
     published: bool,
     push_paused: bool,
     pushed_after_pull: bool,
+    rewinds: u32,
 }
+
+/// How often in a run a relay may say that it lost what it had.
+const REWINDS_MAX: u32 = 3;
 
 impl Engine {
     /// Begins a run.
@@ -128,6 +132,7 @@ impl Engine {
             published: false,
             push_paused: false,
             pushed_after_pull: false,
+            rewinds: 0,
         }
     }
 
@@ -212,7 +217,8 @@ impl Engine {
                 }
                 PushOutcome::Gap => {
                     // The relay lost what came before: begin again where it stands.
-                    if response.head.number >= before {
+                    self.rewinds += 1;
+                    if response.head.number >= before || self.rewinds > REWINDS_MAX {
                         return Err(EngineError::Inconsistent);
                     }
                     self.known.acknowledged = response.head.number;
@@ -238,15 +244,18 @@ impl Engine {
         Ok(())
     }
 
-    /// A pull was answered. `own_digest` finds the digest of an own segment by number.
+    /// A pull was answered. `own` is this device's last sealed segment now: another process may have
+    /// sealed and sent since this run began. `own_digest` finds the digest of an own segment.
     ///
     /// # Errors
     /// [`EngineError`].
     pub fn pulled(
         &mut self,
         response: &PullResponse,
+        own: Head,
         own_digest: impl FnOnce(SegmentNumber) -> Option<Digest>,
     ) -> Result<(), EngineError> {
+        self.known.own = own;
         let asked = self.known.position;
         let same_epoch = asked.epoch == Some(response.epoch);
         let stands_still = same_epoch && response.cursor <= asked.cursor;

@@ -109,6 +109,11 @@ impl Inbox<'_> {
         Some(Expected { number: last.next()?, previous })
     }
 
+    fn is_signed(&self, envelope: &Envelope) -> bool {
+        let member = self.roster.member(envelope.header().device);
+        member.is_some_and(|member| envelope.verify(&member.keys.signing_key).is_ok())
+    }
+
     /// Judges one envelope; a segment that opens becomes its device's head.
     pub fn receive(&mut self, bytes: Vec<u8>) -> Verdict {
         let envelope = match Envelope::parse(bytes) {
@@ -156,6 +161,10 @@ impl Inbox<'_> {
                 | OpenError::UnknownDevice
                 | OpenError::Signature),
             ) => Verdict::Refused(RefuseReason::Foreign(error)),
+            // Said before the signature was looked at: anyone could have made it up.
+            Err(OpenError::Revoked) if !self.is_signed(&envelope) => {
+                Verdict::Refused(RefuseReason::Foreign(OpenError::Signature))
+            }
             Err(error) => {
                 let reason = hold_reason(error);
                 Verdict::Held { device, number, digest, reason, bytes: envelope.into_bytes() }

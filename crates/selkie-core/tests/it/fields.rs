@@ -2,7 +2,7 @@
 
 use selkie_core::change::Change;
 use selkie_core::merge::{CollectionPolicy, ConflictResolver, Input, Policy, Resolution, Strategy};
-use selkie_core::record::{Document, RecordKey, Schema};
+use selkie_core::record::{Document, FieldType, RecordKey, Schema};
 use serde_json::{Value, json};
 
 use crate::world::{Device, Random, typed};
@@ -281,4 +281,55 @@ fn equal_documents_merge_to_themselves_at_equal_times() {
     let bad =
         ConflictResolver::default().resolve(&input(json!(1), 0, 0), &input(json!({}), 0, 0), None);
     assert!(bad.is_err());
+}
+
+#[test]
+fn a_list_or_counter_does_not_take_the_elements_of_one_below_it() {
+    let policy = CollectionPolicy::default();
+    let schema = [
+        ("a", FieldType::List),
+        ("a.x", FieldType::List),
+        ("c", FieldType::Counter),
+        ("c.x", FieldType::Counter),
+    ]
+    .into_iter()
+    .fold(Schema::new(), |schema, (path, field_type)| schema.field(path, field_type).unwrap());
+    let documents = [
+        json!({"a": {"x": [1, 2]}, "c": {"x": 5}}),
+        json!({"a": [1, 2, 3], "c": 0}),
+        json!({"a": {"x": [3, 2, 1]}, "c": {"x": -1}}),
+        json!({"a": [2], "c": 7}),
+        json!({}),
+    ];
+    for first in &documents {
+        for second in &documents {
+            let mut device = Device::new(0, 1_000);
+            device.schema = schema.clone();
+            for document in [first, second, first, second] {
+                device.put(&key(), &policy, document.clone());
+                assert_eq!(shown(&device, &policy), *document);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_deadline_answers_with_what_is_shown() {
+    let policy = CollectionPolicy::with_default(Policy::UserChoice);
+    let (mut old, mut new) = (Device::new(0, 1_000), Device::new(1, 2_000));
+    new.schema = Schema::new().field("a", FieldType::List).unwrap();
+    let first = new.put(&key(), &policy, json!({"a": [1], "t": 1})).unwrap();
+    old.replica.apply(first);
+    let by_old = old.put(&key(), &policy, json!({"a": [9], "t": 1})).unwrap();
+    new.put(&key(), &policy, json!({"a": {"z": "important"}, "t": 1})).unwrap();
+    new.replica.apply(by_old);
+    let before = shown(&new, &policy);
+    assert_eq!(before, json!({"a": {"z": "important"}, "t": 1}));
+    let open = new.view(&key(), &policy).conflicts;
+    assert_eq!(open.len(), 1, "the two shapes are put to a person");
+    let registers = new.replica.registers(&key()).into_owned();
+    let answer = selkie_core::merge::settle(&registers, &open[0], open[0].shown, "deadline");
+    new.write(&key(), answer).unwrap();
+    assert_eq!(shown(&new, &policy), before);
+    assert!(new.view(&key(), &policy).conflicts.is_empty());
 }

@@ -2,7 +2,7 @@
 
 use selkie_core::sync::{Action, Engine, Known};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::relay::{PullResponse, PushOutcome, PushRequest, RosterEntries};
+use selkie_wire::relay::{Head, PullResponse, PushOutcome, PushRequest, RosterEntries};
 use selkie_wire::roster::RosterEntry;
 use selkie_wire::{Digest, SegmentNumber};
 
@@ -100,7 +100,8 @@ pub(crate) fn run_over(
     };
     let mut outcome = run.drive();
     // What a machine answers now need not wait for the next run.
-    if vault.attend()? > 0 && outcome.is_ok() {
+    let attended = vault.attend();
+    if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
     let mut report = run.report;
@@ -110,12 +111,14 @@ pub(crate) fn run_over(
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     if outcome.is_ok() {
         // A damaged or missing segment may be whole the next time.
-        let whole = report.segments_refused == 0 && report.segments_held == 0;
+        let whole = report.segments_refused == 0 && database.waiting_count()? == 0;
         database.note_wholeness(url, whole, vault.now_ms())?;
     }
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;
-    outcome.map(|()| report)
+    outcome?;
+    attended?;
+    Ok(report)
 }
 
 struct Run<'a> {
@@ -212,8 +215,11 @@ impl Run<'_> {
     }
 
     fn pulled(&mut self, engine: &mut Engine, response: PullResponse) -> Result<(), Failure> {
-        let own_digest: Option<Digest> = self.vault.database().own_digest(response.head.number)?;
-        engine.pulled(&response, |_| own_digest)?;
+        let (own, own_digest): (Head, Option<Digest>) = {
+            let database = self.vault.database();
+            (database.own_head()?, database.own_digest(response.head.number)?)
+        };
+        engine.pulled(&response, own, |_| own_digest)?;
         self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
         self.page = response.envelopes.into_iter().map(Into::into).collect();
         Ok(())
@@ -236,7 +242,8 @@ impl Run<'_> {
         self.report.segments_received += applied.segments;
         self.report.changes_received += applied.changes;
         self.report.segments_refused += applied.refused;
-        self.empty_pages = if applied.segments > 0 { 0 } else { self.empty_pages + 1 };
+        self.empty_pages =
+            if applied.segments + applied.duplicates > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {
             return Err(selkie_core::sync::EngineError::Inconsistent.into());
         }

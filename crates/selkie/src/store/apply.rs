@@ -23,6 +23,8 @@ use crate::watch::{Event, EventKind};
 
 /// Segments kept sealed at most; beyond them the oldest gaps are refilled from the relay later.
 const HELD_SEGMENTS_MAX: i64 = 10_000;
+/// Bytes of them at most.
+const HELD_BYTES_MAX: i64 = 256 * 1024 * 1024;
 
 /// A position in a relay's list, and the relay it belongs to.
 pub(crate) struct TrackedPosition<'a> {
@@ -37,6 +39,8 @@ pub(crate) struct Applied {
     pub(crate) segments: u64,
     /// Changes that were new.
     pub(crate) changes: u64,
+    /// Segments that were known.
+    pub(crate) duplicates: u64,
     /// Segments kept sealed.
     pub(crate) held: u64,
     /// Envelopes that are not this vault's, or not intact.
@@ -53,9 +57,10 @@ impl Database {
         envelopes: Vec<Vec<u8>>,
         now_ms: u64,
     ) -> Result<Applied, Error> {
-        let heads = self.heads()?;
         let Self { connection, cache } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read inside, or another process's progress would be taken back.
+        let heads = heads(&sql)?;
         let mut inbox = Inbox {
             roster: &identity.roster,
             own: identity.device_id(),
@@ -84,16 +89,13 @@ impl Database {
 
     /// The last segment accepted of each other device.
     pub(crate) fn heads(&self) -> Result<Heads, Error> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT device, number, digest FROM head")?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, [u8; 32]>(2)?))
-        })?;
-        rows.map(|row| {
-            let (device, number, digest) = row?;
-            Ok((DeviceId(device), (segment_number(number), Digest(digest))))
-        })
-        .collect()
+        heads(&self.connection)
+    }
+
+    /// How many segments wait for others before them, or for a roster entry.
+    pub(crate) fn waiting_count(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM held WHERE reason IN ('gap', 'roster')";
+        Ok(from_sql(self.connection.query_row(sql, [], |row| row.get(0))?))
     }
 
     /// How many segments are kept sealed.
@@ -102,6 +104,18 @@ impl Database {
             self.connection.query_row("SELECT count(*) FROM held", [], |row| row.get(0))?;
         Ok(from_sql(count))
     }
+}
+
+fn heads(sql: &Connection) -> Result<Heads, Error> {
+    let mut statement = sql.prepare_cached("SELECT device, number, digest FROM head")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, [u8; 32]>(2)?))
+    })?;
+    rows.map(|row| {
+        let (device, number, digest) = row?;
+        Ok((DeviceId(device), (segment_number(number), Digest(digest))))
+    })
+    .collect()
 }
 
 /// Opens what can be opened, in order; keeps the rest.
@@ -119,7 +133,7 @@ fn receive(
                 bodies.push((stamp, changes));
                 open_held(sql, inbox, device, &mut bodies)?;
             }
-            Verdict::Duplicate => {}
+            Verdict::Duplicate => applied.duplicates += 1,
             Verdict::Refused(_) => applied.refused += 1,
             Verdict::Held { device, number, digest, reason, bytes } => {
                 applied.held += 1;
@@ -167,7 +181,7 @@ fn open_held(
             return Ok(());
         }
         sql.execute(
-            "DELETE FROM held WHERE device = ?1 AND number <= ?2",
+            "DELETE FROM held WHERE device = ?1 AND number <= ?2 AND reason <> 'quarantine'",
             params![device.as_bytes(), to_sql(next.0)],
         )?;
     }
@@ -180,8 +194,11 @@ fn hold(
     bytes: &[u8],
     now_ms: u64,
 ) -> Result<(), Error> {
-    let count: i64 = sql.query_row("SELECT count(*) FROM held", [], |row| row.get(0))?;
-    if count < HELD_SEGMENTS_MAX {
+    let (count, size_bytes): (i64, i64) =
+        sql.query_row("SELECT count(*), coalesce(sum(length(bytes)), 0) FROM held", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if count < HELD_SEGMENTS_MAX && size_bytes < HELD_BYTES_MAX {
         sql.execute(
             "INSERT OR REPLACE INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![

@@ -93,7 +93,13 @@ impl StoreFiles {
 
     /// Makes sure that nothing here would be overwritten.
     pub(crate) fn check_absent(&self) -> Result<(), Error> {
-        for path in [&self.database, &self.slots] {
+        // A log left by a store that was removed would be replayed into the new one.
+        let logs = ["-wal", "-shm", "-journal"].map(|suffix| {
+            let mut name = self.database.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        });
+        for path in [&self.database, &self.slots].into_iter().chain(&logs) {
             if path.exists() {
                 let path = path.display();
                 return Err(Error::new(

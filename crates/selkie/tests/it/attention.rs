@@ -216,6 +216,24 @@ fn old_deletes_leave_nothing_behind_anywhere() {
 }
 
 #[test]
+fn many_old_deletes_are_cleared_away_in_changes_that_fit() {
+    let pair = Pair::new(CollectionPolicy::default());
+    let wide: serde_json::Map<String, Value> =
+        (0..300).map(|n| (format!("a-rather-long-name-of-a-field-{n}"), json!(n))).collect();
+    let wide = Value::Object(wide);
+    for n in 0..80 {
+        put(&pair.phone, &n.to_string(), &wide);
+        pair.phone.vault.collection("notes").unwrap().delete(&n.to_string()).unwrap();
+    }
+    pair.pass(91 * 24 * HOUR_MS);
+    pair.phone.vault.attend().unwrap();
+    for n in 0..80 {
+        assert!(pair.phone.vault.history("notes", &n.to_string()).is_err(), "{n}");
+    }
+    pair.meet();
+}
+
+#[test]
 fn old_removals_of_fields_are_cleared_away_by_the_next_write() {
     let pair = Pair::new(CollectionPolicy::default());
     put(&pair.phone, "n", &json!({"x": 1, "old": 1}));

@@ -134,6 +134,25 @@ fn an_existing_store_is_never_overwritten() {
 }
 
 #[test]
+fn a_log_left_behind_is_not_replayed_into_a_new_store() {
+    let store = store();
+    let path = store.path();
+    store.vault.collection("n").unwrap().put("x", &json!({"a": 1})).unwrap();
+    let log = std::fs::read(store.directory.path().join("store.db-wal")).unwrap();
+    drop(store.vault);
+    for name in ["store.db", "store.db.keys"] {
+        fs::remove_file(store.directory.path().join(name)).unwrap();
+    }
+    fs::write(store.directory.path().join("store.db-wal"), log).unwrap();
+    let refused = Vault::create(&path, Unlock::Key(&KEY)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+    assert!(refused.to_string().contains("store.db-wal"), "{refused}");
+    fs::remove_file(store.directory.path().join("store.db-wal")).unwrap();
+    let vault = Vault::create(&path, Unlock::Key(&KEY)).unwrap().vault;
+    vault.collection("n").unwrap().put("x", &json!({"a": 2})).unwrap();
+}
+
+#[test]
 fn an_interrupted_creation_is_finished_or_begun_again() {
     let store = store();
     let path = store.path();
