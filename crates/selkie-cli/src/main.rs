@@ -13,6 +13,7 @@ mod output;
 mod passphrase;
 mod records;
 mod text;
+mod time_text;
 
 use std::process::ExitCode;
 

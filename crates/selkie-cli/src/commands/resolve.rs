@@ -1,10 +1,10 @@
 //! `selkie resolve`: decides a conflict, by its name or its place, or asks about each.
 
 use clap::Args;
-use selkie::{DeviceId, OpenConflict, Record, Resolution, Vault};
+use selkie::{OpenConflict, Record, Resolution, Vault};
 use serde_json::json;
 
-use super::conflicts::names;
+use super::conflicts;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{BOLD, GOOD, Output};
@@ -128,10 +128,9 @@ fn after(record: Option<&Record>, open: &OpenConflict) -> String {
 
 fn ask_about(vault: &Vault, chosen: &[&OpenConflict], context: &Context) -> Result<(), Failure> {
     let out = &context.out;
-    let name_of: &dyn Fn(&DeviceId) -> String = &names(vault);
     for (at, open) in chosen.iter().enumerate() {
         out.line(out.paint(BOLD, format!("conflict {} of {}", at + 1, chosen.len())))?;
-        let lines = conflict_view::lines(open, name_of, out);
+        let lines = conflicts::lines(vault, open, context)?;
         // The last line says what to type in a shell; here the question does.
         for line in lines.iter().take(lines.len().saturating_sub(1)) {
             out.line(line)?;

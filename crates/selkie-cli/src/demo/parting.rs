@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::relay_process::RelayProcess;
 use super::{COLLECTION, Stage};
+use crate::commands::conflicts::document_of;
 use crate::commands::sync::report_text;
-use crate::conflict_view;
+use crate::conflict_view::{self, Scene};
 use crate::exit::Failure;
-use crate::text;
+use crate::{text, time_text};
 
 /// Different fields on both devices: merges by itself.
 const MERGES: &str = "gentoo-042";
@@ -103,7 +104,10 @@ impl Stage {
         let name_of = |device: &DeviceId| self.name_of(&device.to_string()).to_owned();
         for conflict in &open {
             self.story.line("")?;
-            let lines = conflict_view::lines(conflict, &name_of, self.story.out());
+            let document = document_of(self.phone()?, conflict)?;
+            let (document, now_ms) = (document.as_ref(), time_text::now_ms());
+            let scene = Scene { name_of: &name_of, document, now_ms };
+            let lines = conflict_view::lines(conflict, &scene, self.story.out());
             self.story.say(&lines.join("\n"))?;
         }
         self.story.line("")?;
