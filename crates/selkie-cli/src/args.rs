@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, import, init, invite, join, list, patch, policy,
-    put, query, relay, resolve, status, sync,
+    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
+    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -101,6 +101,12 @@ commands! {
     List = list,
     /// Find records by their fields
     Query = query,
+    /// Show who changed what of a record, when, what lost and why
+    History = history,
+    /// Take back the last change of a record
+    Undo = undo,
+    /// Bring a record back to what it was at a time
+    Restore = restore,
     /// Read records from a file or standard input
     Import = import,
     /// Write all records as plain text
@@ -117,7 +123,7 @@ commands! {
     Status = status,
     /// Show what two devices edited differently, side by side
     Conflicts = conflicts,
-    /// Decide a conflict
+    /// Decide conflicts: one, all alike, or one after the other with single keys
     Resolve = resolve,
     /// List the vault's devices
     Devices = devices,

@@ -5,6 +5,7 @@ mod bad_input;
 mod conflicts;
 mod demo;
 mod help;
+mod history;
 mod import_export;
 mod pairing;
 mod passphrase;
