@@ -113,6 +113,8 @@ commands! {
     Export = export,
     /// Show or set what happens when two devices edit the same thing
     Policy = policy,
+    /// Show or set which fields are sets, counters or lists, and what documents must meet
+    Schema = schema,
     /// Add another device to the vault: shows a code to type there
     Invite = invite,
     /// Make this device part of a vault, with a code from another device
@@ -125,6 +127,8 @@ commands! {
     Conflicts = conflicts,
     /// Decide conflicts: one, all alike, or one after the other with single keys
     Resolve = resolve,
+    /// Show or forget how you have answered conflicts: what suggestions are made of
+    Preferences = preferences,
     /// List the vault's devices
     Devices = devices,
     /// Run a relay, a server that stores what it cannot read

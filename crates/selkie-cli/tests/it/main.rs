@@ -12,3 +12,4 @@ mod passphrase;
 mod records;
 mod relay;
 mod support;
+mod types;
