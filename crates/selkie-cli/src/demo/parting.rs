@@ -3,6 +3,7 @@
 use selkie::{DeviceId, ErrorKind, OpenConflict, Resolution, SideContent, Vault};
 use serde_json::{Value, json};
 
+use super::memory::{COUNTED, TAGS};
 use super::relay_process::RelayProcess;
 use super::{COLLECTION, Stage};
 use crate::commands::conflicts::document_of;
@@ -14,7 +15,7 @@ use crate::{text, time_text};
 /// Different fields on both devices: merges by itself.
 const MERGES: &str = "gentoo-042";
 /// The same field on both: a conflict.
-const CLASHES: &str = "adelie-007";
+pub(super) const CLASHES: &str = "adelie-007";
 /// Deleted on the phone, edited on the laptop: a conflict.
 const DELETED: &str = "chinstrap-011";
 /// What the laptop writes; it must turn up in no file.
@@ -53,12 +54,16 @@ impl Stage {
         laptop.patch(CLASHES, &json!({ "body_mass_g": 3700 }))?;
         phone.delete(DELETED)?;
         laptop.patch(DELETED, &json!({ "comments": DELETED_NOTE }))?;
+        let [_, moulting, nesting] = TAGS;
+        self.tag("phone", nesting, 1)?;
+        self.tag("laptop", moulting, 2)?;
         self.story.say(&format!(
             "{MERGES:<14} phone: body_mass_g 5750      laptop: comments \"{NOTE}\"\n\
              {CLASHES:<14} phone: body_mass_g 3650      laptop: body_mass_g 3700\n\
-             {DELETED:<14} phone: deletes it            laptop: comments \"{DELETED_NOTE}\""
+             {DELETED:<14} phone: deletes it            laptop: comments \"{DELETED_NOTE}\"\n\
+             {COUNTED:<14} phone: seen +1, \"{nesting}\"    laptop: seen +2, \"{moulting}\""
         ))?;
-        self.story.done("six edits, each encrypted and on disk before the call returned")
+        self.story.done("eight edits, each encrypted and on disk before the call returned")
     }
 
     pub(super) fn meet_again(&mut self) -> Result<(), Failure> {
