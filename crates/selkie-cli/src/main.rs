@@ -7,6 +7,7 @@ mod conflict_view;
 mod context;
 mod demo;
 mod exit;
+mod field_text;
 mod json;
 mod json_text;
 mod output;

@@ -8,6 +8,7 @@ use super::conflicts::names;
 use crate::conflict_view::content_json;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::field_text::{self, Part};
 use crate::output::{BOLD, DIM, GOOD, Output, WARNING};
 use crate::text;
 
@@ -68,14 +69,16 @@ pub fn field_path(text: &str) -> Result<FieldPath, Failure> {
     })
 }
 
-/// A table without a frame. That a record stayed alive with each write is left out.
+/// A table without a frame. That a record stayed alive with each write is left out, and where elements
+/// of lists stand.
 pub fn lines(
     entries: &[HistoryEntry],
     name_of: &dyn Fn(&DeviceId) -> String,
     out: &Output,
 ) -> Vec<String> {
     let is_told = |entry: &&HistoryEntry| {
-        entry.content != SideContent::Kept || entry.decided_by != Decider::Write
+        (entry.content != SideContent::Kept || entry.decided_by != Decider::Write)
+            && field_text::name(&entry.path).1 != Part::Place
     };
     let told: Vec<_> = entries.iter().filter(is_told).collect();
     let cells: Vec<[String; 3]> = told.iter().map(|entry| cells(entry, name_of)).collect();
@@ -96,13 +99,17 @@ pub fn lines(
 
 /// Who, where, what.
 fn cells(entry: &HistoryEntry, name_of: &dyn Fn(&DeviceId) -> String) -> [String; 3] {
-    let field = if entry.path.is_root() {
-        RECORD.to_owned()
-    } else {
-        text::plain(&entry.path.container().as_ref().unwrap_or(&entry.path).to_string())
-    };
+    let (name, part) = field_text::name(&entry.path);
+    let field = if entry.path.is_root() { RECORD.to_owned() } else { name };
     let what = match &entry.content {
-        SideContent::Value(value) => text::cut(&text::compact(value), VALUE_CHARS_MAX),
+        SideContent::Value(value) => {
+            let value = text::cut(&text::compact(value), VALUE_CHARS_MAX);
+            match part {
+                Part::Count => format!("adds {value}"),
+                Part::SetElement | Part::ListElement => format!("element {value}"),
+                _ => value,
+            }
+        }
         SideContent::Removed => "removed".to_owned(),
         SideContent::Kept => "kept".to_owned(),
         SideContent::Deleted => "deleted".to_owned(),

@@ -10,7 +10,7 @@ use selkie::{Conflict, ConflictKind, DeviceId, OpenConflict, Side, SideContent, 
 use serde_json::Value;
 
 use crate::output::{BOLD, DIM, GOOD, Output, TYPED, WARNING};
-use crate::{text, time_text};
+use crate::{field_text, text, time_text};
 
 pub use answers::Word;
 pub use json::{clash as clash_json, conflict as to_json, content as content_json};
@@ -62,11 +62,8 @@ pub struct Scene<'a> {
 pub fn lines(open: &OpenConflict, scene: &Scene<'_>, out: &Output) -> Vec<String> {
     let Conflict { path, kind, sides, shown } = &open.conflict;
     let record = text::plain(&format!("{}/{}", open.collection, open.id));
-    let field = if path.is_root() {
-        String::new()
-    } else {
-        format!("  {}", text::plain(&path.to_string()))
-    };
+    let (name, part) = field_text::name(path);
+    let field = if path.is_root() { String::new() } else { format!("  {name}{}", part.note()) };
     let title = out.paint(BOLD, format!("{record}{field}"));
     let since = text::moment(open.since_ms);
     let why = out.paint(DIM, format!("{}: {}, since {since}", kind.name(), kind_text(*kind)));
