@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, import, init, invite, join, list, patch, policy,
-    put, query, relay, resolve, status, sync,
+    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
+    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -101,12 +101,20 @@ commands! {
     List = list,
     /// Find records by their fields
     Query = query,
+    /// Show who changed what of a record, when, what lost and why
+    History = history,
+    /// Take back the last change of a record
+    Undo = undo,
+    /// Bring a record back to what it was at a time
+    Restore = restore,
     /// Read records from a file or standard input
     Import = import,
     /// Write all records as plain text
     Export = export,
     /// Show or set what happens when two devices edit the same thing
     Policy = policy,
+    /// Show or set which fields are sets, counters or lists, and what documents must meet
+    Schema = schema,
     /// Add another device to the vault: shows a code to type there
     Invite = invite,
     /// Make this device part of a vault, with a code from another device
@@ -117,8 +125,10 @@ commands! {
     Status = status,
     /// Show what two devices edited differently, side by side
     Conflicts = conflicts,
-    /// Decide a conflict
+    /// Decide conflicts: one, all alike, or one after the other with single keys
     Resolve = resolve,
+    /// Show or forget how you have answered conflicts: what suggestions are made of
+    Preferences = preferences,
     /// List the vault's devices
     Devices = devices,
     /// Run a relay, a server that stores what it cannot read

@@ -7,12 +7,14 @@ mod conflict_view;
 mod context;
 mod demo;
 mod exit;
+mod field_text;
 mod json;
 mod json_text;
 mod output;
 mod passphrase;
 mod records;
 mod text;
+mod time_text;
 
 use std::process::ExitCode;
 

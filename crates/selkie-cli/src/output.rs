@@ -15,6 +15,8 @@ pub const DIM: Style = Style::new().dimmed();
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// Needs a look.
 pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// Not as on the other side.
+pub const DIFFERS: Style = AnsiColor::Yellow.on_default().underline();
 /// It failed.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What can be typed.

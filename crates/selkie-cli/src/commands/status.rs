@@ -1,13 +1,13 @@
 //! `selkie status`: what the store holds and how its sync stands.
 
 use clap::Args;
-use selkie::{LastSync, Status};
+use selkie::{LastSync, Status, Vault};
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{BAD, BOLD, GOOD, Output, WARNING};
-use crate::text;
+use crate::{text, time_text};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -40,14 +40,27 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     line("vault", status.vault.to_string())?;
     line("device", format!("{} of {}", status.device.short(), devices_text(&status)))?;
     line("records", records_text(&status))?;
-    line("unsent", text::counted(status.unsent_changes, "change"))?;
-    line("conflicts", conflicts_text(&status, out))?;
+    line("unsent", unsent_text(&status))?;
+    line("conflicts", conflicts_text(&status, first_deadline(&vault)?, out))?;
+    let clashes = vault.unique_clashes()?.len();
+    if clashes > 0 {
+        let clashes = text::counted(clashes as u64, "value");
+        let told = format!("{clashes} in several records; see: selkie conflicts");
+        line("unique", out.paint(WARNING, told))?;
+    }
     if status.segments_held > 0 {
         let held = text::counted(status.segments_held, "segment");
         line("held", out.paint(WARNING, format!("{held} of other devices cannot be used yet")))?;
     }
     line("last sync", last_sync_text(status.last_sync.as_ref(), out))?;
     digest.map_or(Ok(()), |digest| line("digest", digest))
+}
+
+fn unsent_text(status: &Status) -> String {
+    match status.unsent_changes {
+        0 => "nothing".to_owned(),
+        unsent => text::counted(unsent, "change"),
+    }
 }
 
 fn devices_text(status: &Status) -> String {
@@ -67,11 +80,22 @@ fn records_text(status: &Status) -> String {
     format!("{} ({})", text::count(status.records), collections.join(", "))
 }
 
-fn conflicts_text(status: &Status, out: &Output) -> String {
-    match status.open_conflicts {
-        0 => "none".to_owned(),
-        open => out.paint(WARNING, format!("{open} open; see: selkie conflicts")),
+/// When the first open conflict is settled by itself, in milliseconds since 1970.
+fn first_deadline(vault: &Vault) -> Result<Option<u64>, Failure> {
+    Ok(vault.conflicts(None)?.iter().map(|open| open.deadline_ms).min())
+}
+
+fn conflicts_text(status: &Status, first: Option<u64>, out: &Output) -> String {
+    if status.open_conflicts == 0 {
+        return "none".to_owned();
     }
+    let left_ms = first.and_then(|first| first.checked_sub(time_text::now_ms()));
+    let settled = match left_ms {
+        Some(left_ms) => format!(", the first settled in {}", time_text::about(left_ms)),
+        None => String::new(),
+    };
+    let open = text::count(status.open_conflicts);
+    out.paint(WARNING, format!("{open} open{settled}; see: selkie conflicts"))
 }
 
 fn last_sync_text(last: Option<&LastSync>, out: &Output) -> String {

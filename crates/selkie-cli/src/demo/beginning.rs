@@ -4,6 +4,7 @@ use std::fs;
 
 use selkie::{CollectionPolicy, NewVault, Unlock, Vault};
 
+use super::memory::TAGS;
 use super::relay_process::RelayProcess;
 use super::search::Needle;
 use super::{COLLECTION, PENGUINS, PHONE_PASSPHRASE, Stage, size_of};
@@ -53,6 +54,7 @@ impl Stage {
             "344 penguins measured at their nests near Palmer Station, Antarctica, 2007–2009.\n\
              Data: Gorman, Williams & Fraser 2014, the \"Palmer penguins\", CC0 1.0 (public domain).",
         )?;
+        self.declare_types()?;
         let phone = self.phone()?;
         let mut importer = Importer::new(phone, COLLECTION, "id".to_owned());
         importer.import(Items::new(PENGUINS.as_bytes()), |_| {})?;
@@ -60,6 +62,8 @@ impl Stage {
         let policy = CollectionPolicy::from_names("user_choice", "user_choice")
             .map_err(|error| Failure::refused("policy", error.to_string()))?;
         phone.set_policy(COLLECTION, policy)?;
+        let [first, ..] = TAGS;
+        self.tag("phone", first, 1)?;
         self.story
             .aside("policy: if two devices edit the same field apart, ask me (user_choice)")?;
         let all = stored == 344 && self.phone()?.collection(COLLECTION)?.count()? == 344;

@@ -6,6 +6,7 @@
 mod beginning;
 mod holdings;
 mod meeting;
+mod memory;
 mod parting;
 mod proofs;
 mod relay_process;
@@ -87,7 +88,9 @@ impl Stage {
         self.go_offline()?;
         self.edit_apart()?;
         self.meet_again()?;
+        self.add_up()?;
         self.decide()?;
+        self.remember()?;
         self.prove_equal()?;
         self.search_everywhere()?;
         self.show_holdings()

@@ -3,17 +3,19 @@
 use selkie::{DeviceId, ErrorKind, OpenConflict, Resolution, SideContent, Vault};
 use serde_json::{Value, json};
 
+use super::memory::{COUNTED, TAGS};
 use super::relay_process::RelayProcess;
 use super::{COLLECTION, Stage};
+use crate::commands::conflicts::document_of;
 use crate::commands::sync::report_text;
-use crate::conflict_view;
+use crate::conflict_view::{self, Scene};
 use crate::exit::Failure;
-use crate::text;
+use crate::{text, time_text};
 
 /// Different fields on both devices: merges by itself.
 const MERGES: &str = "gentoo-042";
 /// The same field on both: a conflict.
-const CLASHES: &str = "adelie-007";
+pub(super) const CLASHES: &str = "adelie-007";
 /// Deleted on the phone, edited on the laptop: a conflict.
 const DELETED: &str = "chinstrap-011";
 /// What the laptop writes; it must turn up in no file.
@@ -52,12 +54,16 @@ impl Stage {
         laptop.patch(CLASHES, &json!({ "body_mass_g": 3700 }))?;
         phone.delete(DELETED)?;
         laptop.patch(DELETED, &json!({ "comments": DELETED_NOTE }))?;
+        let [_, moulting, nesting] = TAGS;
+        self.tag("phone", nesting, 1)?;
+        self.tag("laptop", moulting, 2)?;
         self.story.say(&format!(
             "{MERGES:<14} phone: body_mass_g 5750      laptop: comments \"{NOTE}\"\n\
              {CLASHES:<14} phone: body_mass_g 3650      laptop: body_mass_g 3700\n\
-             {DELETED:<14} phone: deletes it            laptop: comments \"{DELETED_NOTE}\""
+             {DELETED:<14} phone: deletes it            laptop: comments \"{DELETED_NOTE}\"\n\
+             {COUNTED:<14} phone: seen +1, \"{nesting}\"    laptop: seen +2, \"{moulting}\""
         ))?;
-        self.story.done("six edits, each encrypted and on disk before the call returned")
+        self.story.done("eight edits, each encrypted and on disk before the call returned")
     }
 
     pub(super) fn meet_again(&mut self) -> Result<(), Failure> {
@@ -103,7 +109,10 @@ impl Stage {
         let name_of = |device: &DeviceId| self.name_of(&device.to_string()).to_owned();
         for conflict in &open {
             self.story.line("")?;
-            let lines = conflict_view::lines(conflict, &name_of, self.story.out());
+            let document = document_of(self.phone()?, conflict)?;
+            let (document, now_ms) = (document.as_ref(), time_text::now_ms());
+            let scene = Scene { name_of: &name_of, document, now_ms };
+            let lines = conflict_view::lines(conflict, &scene, self.story.out());
             self.story.say(&lines.join("\n"))?;
         }
         self.story.line("")?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::holdings::{self, Segment};
+use super::memory::TAGS;
 use super::parting::{DELETED_NOTE, NOTE};
 use super::search::{Hit, Needle, Search, base64, files_below, hex};
 use super::{COLLECTION, LAPTOP_PASSPHRASE, PENGUINS, PHONE_PASSPHRASE, Stage};
@@ -166,6 +167,7 @@ fn needles() -> Vec<Needle> {
     add("the collection's name", COLLECTION);
     add("an edit", NOTE);
     add("an edit", DELETED_NOTE);
+    TAGS.iter().for_each(|tag| add("a tag", tag));
     for (at, line) in PENGUINS.lines().enumerate() {
         let Ok(Value::Object(record)) = serde_json::from_str(line) else { continue };
         record.keys().for_each(|field| add("a field's name", field));

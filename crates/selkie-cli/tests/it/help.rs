@@ -2,7 +2,7 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 24] = [
     "init",
     "put",
     "get",
@@ -21,6 +21,11 @@ const COMMANDS: [&str; 19] = [
     "resolve",
     "devices",
     "relay",
+    "history",
+    "undo",
+    "restore",
+    "schema",
+    "preferences",
     "demo",
 ];
 

@@ -262,3 +262,29 @@ pub fn invite(device: &Device, relay: &str) -> (Running, String) {
     assert_eq!(code["event"], "code");
     (inviting, code["code"].as_str().unwrap().to_owned())
 }
+
+/// Two devices that edited `birds/a` (mass), `birds/b` (mass, note) and deleted `birds/c` apart.
+pub fn apart() -> (Relay, Device, Device) {
+    let relay = Relay::start();
+    let (phone, laptop) = (Device::new(), Device::without_store());
+    for id in ["a", "b", "c"] {
+        phone.ok(&["put", "birds", id, r#"{"mass": 4000, "note": ""}"#]);
+    }
+    phone.ok(&["policy", "birds", "--conflicts", "user_choice", "--on-delete", "user_choice"]);
+    join(&phone, &laptop, &relay.url);
+    phone.ok(&["patch", "birds", "a", r#"{"mass": 4100}"#]);
+    laptop.ok(&["patch", "birds", "a", r#"{"mass": 4200}"#]);
+    phone.ok(&["patch", "birds", "b", r#"{"mass": 4100}"#]);
+    laptop.ok(&["patch", "birds", "b", r#"{"note": "ringed"}"#]);
+    phone.ok(&["delete", "birds", "c"]);
+    laptop.ok(&["patch", "birds", "c", r#"{"note": "seen"}"#]);
+    sync(&relay, [&phone, &laptop, &phone]);
+    (relay, phone, laptop)
+}
+
+/// Syncs one after the other.
+pub fn sync<const N: usize>(relay: &Relay, devices: [&Device; N]) {
+    for device in devices {
+        device.ok(&["sync", "--relay", &relay.url]);
+    }
+}

@@ -1,22 +1,33 @@
-//! `selkie resolve`: decides a conflict, by its name or its place, or asks about each.
+//! `selkie resolve`: decides a conflict by its name or its place, many at once, or with the person, key
+//! by key. In: answers. Out: ordinary edits. Never: an answer to what was not shown.
+
+mod bulk;
+mod terminal;
+mod walk;
 
 use clap::Args;
-use selkie::{DeviceId, OpenConflict, Record, Resolution, Vault};
+use selkie::{OpenConflict, Record, Resolution, Vault};
 use serde_json::json;
 
-use super::conflicts::names;
+use super::conflicts::Filter;
+use crate::conflict_view::{UNIQUE_KEY, Word};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{BOLD, GOOD, Output};
+use crate::output::GOOD;
 use crate::{ask, conflict_view, json, text};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
 Examples:
-  selkie resolve                                     ask about each open conflict
+  selkie resolve                                     go through the open conflicts, key by key
   selkie resolve 3fa94c21d0 --side 2                 take side 2 of the conflict of that name
   selkie resolve penguins/gentoo-042/body_mass_g --value 5100
   selkie resolve penguins/gentoo-042 --side 1        where the record has one conflict
+  selkie resolve --all newest --dry-run              what the newest would be everywhere
+  selkie resolve --all kept --collection penguins --kind edit_vs_delete
+
+Keys: 1-9 take a side, n newest, o oldest, s suggestion, v type a value, k skip, u take the last
+answer back, q quit, ? help. An answer is written when the next one is given or you quit.
 
 A decision is an edit like any other: it reaches your other devices with the next sync.";
 
@@ -31,11 +42,29 @@ pub struct Arguments {
     /// Take another value, in JSON
     #[arg(long, value_name = "JSON", requires = "conflict", allow_hyphen_values = true)]
     value: Option<String>,
+    /// Answer every conflict alike; where a conflict has no such side, it stays open
+    #[arg(long, value_name = "ANSWER", conflicts_with_all = ["conflict", "side", "value"])]
+    all: Option<Word>,
+    /// Only tell what would be answered
+    #[arg(long, requires = "all")]
+    dry_run: bool,
+    /// Which ones.
+    #[command(flatten)]
+    filter: Filter,
 }
 
-/// Resolves one conflict, or goes through them with the person.
+/// Resolves one conflict or all, or goes through them with the person.
 pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
-    let Arguments { conflict: wanted, side, value } = arguments;
+    let Arguments { conflict: wanted, side, value, all, dry_run, filter } = arguments;
+    if filter.kind.as_deref() == Some(UNIQUE_KEY) {
+        return Err(Failure::usage("a unique value is settled by the records that have it").help(
+            "edit or delete one of them; list them with: selkie conflicts --kind unique_key",
+        ));
+    }
+    if let Some(word) = all {
+        let vault = context.open()?;
+        return bulk::run(&vault, &filter.conflicts(&vault)?, word, dry_run, context);
+    }
     let answer = match (side, value) {
         (Some(side), _) => Some(Resolution::Side(side_at(side)?)),
         (None, Some(value)) => Some(Resolution::Value(json::parse(value.as_bytes())?)),
@@ -43,11 +72,12 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     };
     if answer.is_none() && (context.out.json || !ask::is_person_there()) {
         return Err(Failure::usage("nobody is there to ask").help(
-            "name a conflict and give --side N or --value JSON; list them: selkie conflicts",
+            "name a conflict and give --side N or --value JSON, or --all ANSWER; \
+             list them: selkie conflicts",
         ));
     }
     let vault = context.open()?;
-    let open = vault.conflicts(None)?;
+    let open = filter.conflicts(&vault)?;
     let chosen = match &wanted {
         Some(wanted) => find(&open, wanted)?,
         None => open.iter().collect(),
@@ -63,7 +93,11 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
             context.out.note("no open conflicts");
             Ok(())
         }
-        (None, chosen) => ask_about(&vault, chosen, context),
+        (None, chosen) => {
+            let mut desk = terminal::Desk::new(&vault, context);
+            let outcome = walk::walk(chosen, &mut desk)?;
+            context.out.line(outcome.text())
+        }
     }
 }
 
@@ -104,7 +138,6 @@ fn answer_one(
     context: &Context,
 ) -> Result<(), Failure> {
     let record = vault.resolve(&open.collection, &open.id, &open.token, answer)?;
-    let place = text::plain(&conflict_view::place(open));
     let value = json!({
         "collection": open.collection,
         "id": open.id,
@@ -113,67 +146,16 @@ fn answer_one(
         "document": record.as_ref().map(|record| &record.document),
         "conflicts": record.as_ref().map_or(0, |record| record.conflicts),
     });
-    let done = context.out.paint(GOOD, format!("resolved {place}"));
-    context.out.either(&value, format!("{done}{}", after(record.as_ref(), open)))
+    context.out.either(&value, done(open, record.as_ref(), context))
 }
 
 /// What stands there now.
-fn after(record: Option<&Record>, open: &OpenConflict) -> String {
-    match record {
-        None => ": the record is deleted".to_owned(),
-        Some(_) if open.conflict.path.is_root() => ": the record is kept".to_owned(),
-        Some(_) => String::new(),
-    }
-}
-
-fn ask_about(vault: &Vault, chosen: &[&OpenConflict], context: &Context) -> Result<(), Failure> {
-    let out = &context.out;
-    let name_of: &dyn Fn(&DeviceId) -> String = &names(vault);
-    for (at, open) in chosen.iter().enumerate() {
-        out.line(out.paint(BOLD, format!("conflict {} of {}", at + 1, chosen.len())))?;
-        let lines = conflict_view::lines(open, name_of, out);
-        // The last line says what to type in a shell; here the question does.
-        for line in lines.iter().take(lines.len().saturating_sub(1)) {
-            out.line(line)?;
-        }
-        match ask_side(open, out)? {
-            Answer::Take(answer) => answer_one(vault, open, answer, context)?,
-            Answer::Skip => out.line("left open")?,
-            Answer::Quit => break,
-        }
-    }
-    Ok(())
-}
-
-enum Answer {
-    Take(Resolution),
-    Skip,
-    Quit,
-}
-
-/// Asks until the answer makes sense.
-fn ask_side(open: &OpenConflict, out: &Output) -> Result<Answer, Failure> {
-    let sides = open.conflict.sides.len();
-    loop {
-        let question = format!("side 1-{sides}, v (another value), s (skip) or q (quit)? ");
-        let Some(answer) = ask::line(&question)? else { return Ok(Answer::Quit) };
-        match answer.as_str() {
-            "s" | "S" | "" => return Ok(Answer::Skip),
-            "q" | "Q" => return Ok(Answer::Quit),
-            "v" | "V" => {
-                let typed = ask::line("value in JSON: ")?.unwrap_or_default();
-                match json::parse(typed.as_bytes()) {
-                    Ok(value) => return Ok(Answer::Take(Resolution::Value(value))),
-                    Err(failure) => out.note(failure.message),
-                }
-            }
-            number => {
-                let side = number.parse::<usize>().ok().filter(|side| (1..=sides).contains(side));
-                match side.and_then(|side| side.checked_sub(1)) {
-                    Some(side) => return Ok(Answer::Take(Resolution::Side(side))),
-                    None => out.note(format!("there is no side {}", text::plain(number))),
-                }
-            }
-        }
-    }
+fn done(open: &OpenConflict, record: Option<&Record>, context: &Context) -> String {
+    let place = text::plain(&conflict_view::place(open));
+    let after = match record {
+        None => ": the record is deleted",
+        Some(_) if open.conflict.path.is_root() => ": the record is kept",
+        Some(_) => "",
+    };
+    format!("{}{after}", context.out.paint(GOOD, format!("resolved {place}")))
 }
