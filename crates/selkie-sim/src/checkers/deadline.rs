@@ -89,7 +89,8 @@ fn shows(view: &View, operation: &Operation) -> bool {
         EntryValue::Value(wanted) => value == Some(wanted),
         // An empty object and fields written below it come together, whoever wrote them.
         EntryValue::EmptyObject => value.is_some_and(Value::is_object),
-        EntryValue::Absent => value.is_none(),
+        // So do a value's removal and fields below it, which the answer did not name.
+        EntryValue::Absent => value.is_none_or(Value::is_object),
         EntryValue::EmptyArray | EntryValue::Unknown { .. } => true,
     }
 }
