@@ -8,7 +8,7 @@
 //! # let path = directory.path().join("notes.db");
 //!
 //! let new = Vault::create(&path, Unlock::Passphrase("seals sleep under water"))?;
-//! // Show `new.recovery_words` to the user once: they are the only other way in.
+//! // Show `new.recovery_words` to the user once: they open this store when the passphrase is lost.
 //! let notes = new.vault.collection("notes")?;
 //! notes.put("groceries", &json!({"title": "Milk", "done": false}))?;
 //! notes.patch("groceries", &json!({"done": true}))?;

@@ -58,7 +58,8 @@ impl OwnedCredential {
     }
 }
 
-/// The 24 words that open a vault when everything else is lost. Show them once; wiped when dropped.
+/// The 24 words that open the store a vault was made with when its passphrase is lost. Show them
+/// once; wiped when dropped.
 pub struct RecoveryWords(pub(crate) Zeroizing<String>);
 
 impl RecoveryWords {

@@ -68,7 +68,7 @@ type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 pub struct NewVault {
     /// The vault, open.
     pub vault: Vault,
-    /// To be shown to the user, once. They open the vault when everything else is lost.
+    /// To be shown to the user, once. They open this store when the passphrase is lost.
     pub recovery_words: RecoveryWords,
 }
 
