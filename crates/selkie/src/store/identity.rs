@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use selkie_core::keys::{DeviceSecrets, EpochKey, StoreId};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::{DeviceId, Roster, SegmentNumber, VaultId};
+use selkie_wire::{DeviceId, Roster, RosterError, SegmentNumber, VaultId};
 
 use super::database::Database;
 use crate::{Error, ErrorKind};
@@ -123,8 +123,15 @@ impl Database {
         let transaction = self.connection.transaction()?;
         for (number, entry) in (first..).zip(entries) {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            transaction
-                .execute("INSERT INTO roster_entry VALUES (?1, ?2)", params![number, entry])?;
+            // Another run may have stored the same entry meanwhile; a different one contradicts it.
+            let stored = transaction.execute(
+                "INSERT INTO roster_entry VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE
+                 SET bytes = excluded.bytes WHERE bytes = excluded.bytes",
+                params![number, entry],
+            )?;
+            if stored == 0 {
+                return Err(RosterError::Fork.into());
+            }
         }
         for (epoch, key) in &keys {
             transaction.execute(

@@ -6,12 +6,12 @@ use selkie_core::merge::{CollectionPolicy, Policy, Resolution};
 use selkie_core::record::{Document, RecordKey, Schema};
 
 use super::Vault;
-use crate::Error;
+#[cfg(doc)]
+use crate::Collection;
 use crate::collection::Record;
 use crate::status::{HistoryEntry, OpenConflict, Preference, UniqueClash};
 use crate::store::{Resolver, answer, check_collection_name, validator_of};
-#[cfg(doc)]
-use crate::{Collection, ErrorKind};
+use crate::{Error, ErrorKind};
 
 impl Vault {
     /// The conflict policy of a collection.
@@ -154,8 +154,16 @@ impl Vault {
     /// history is kept: an ordinary write.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if nothing is known of it.
+    /// [`ErrorKind::NotFound`] if nothing is known of it, or no longer.
     pub fn restore(&self, collection: &str, id: &str, at_ms: u64) -> Result<Option<Record>, Error> {
+        let kept_ms = self.policy(collection)?.history_ms;
+        if at_ms < self.now_ms().saturating_sub(kept_ms) {
+            // What was overwritten before is forgotten: half a document is worse than none.
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("history is kept for {} days only", kept_ms / (24 * 60 * 60 * 1000)),
+            ));
+        }
         let then = self.database().at_time(&RecordKey::new(collection, id)?, at_ms)?;
         self.bring_back(collection, id, then)
     }

@@ -153,4 +153,6 @@ fn history_is_kept_for_a_time_only() {
     now_ms.fetch_add(31 * 24 * 60 * 60 * 1000, Ordering::Relaxed);
     store.vault.attend().unwrap();
     assert_eq!(values(), 1, "what stands is always there");
+    let forgotten = store.vault.restore("notes", "n", 1_002_000).unwrap_err();
+    assert_eq!(forgotten.kind(), selkie::ErrorKind::NotFound);
 }
