@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::limits::INTEGER_MAX;
-use crate::record::{Element, Path, position_between};
+use crate::record::{Element, Path, positions_between};
 
 use super::entry::EntryValue;
 use super::registers::{Registers, Sibling};
@@ -94,6 +94,7 @@ impl Operations<'_> {
         let origins = align(&old, wanted);
         let in_place = longest_increasing(&origins);
         let mut last: Option<String> = None;
+        let mut run = Vec::new().into_iter();
         let mut inserted = 0;
         let mut kept = BTreeSet::new();
         for (at, (item, origin)) in wanted.iter().zip(&origins).enumerate() {
@@ -105,15 +106,26 @@ impl Operations<'_> {
             });
             let position = match stays {
                 Some(element) => element.position.clone(),
-                None => {
-                    let following = in_place.range(at + 1..);
-                    let next = following
-                        .filter_map(|place| elements.get((*origins.get(*place)?)?))
-                        .map(|element| element.position.as_str())
-                        .find(|position| *position != LOST && last.as_deref() < Some(*position));
-                    position_between(last.as_deref(), next)
-                }
+                None => run.next().unwrap_or_else(|| {
+                    // All items up to the next one that stays get their positions together.
+                    let next = in_place.range(at + 1..).find_map(|place| {
+                        let element = elements.get((*origins.get(*place)?)?)?;
+                        let position = element.position.as_str();
+                        let after = position != LOST && last.as_deref() < Some(position);
+                        after.then_some((*place, position))
+                    });
+                    let end = next.map_or(wanted.len(), |(place, _)| place);
+                    let next = next.map(|(_, position)| position);
+                    let mut positions =
+                        positions_between(last.as_deref(), next, end - at).into_iter();
+                    let first = positions.next().unwrap_or_default();
+                    run = positions;
+                    first
+                }),
             };
+            if stays.is_some() {
+                run = Vec::new().into_iter();
+            }
             let place = element.map_or_else(
                 || {
                     inserted += 1;

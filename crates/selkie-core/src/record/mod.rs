@@ -18,5 +18,5 @@ pub use key::{KeyError, RecordKey};
 pub(crate) use leaves::leaf_values;
 pub use leaves::{Leaf, document_of_leaves, leaves};
 pub use path::{Component, Path};
-pub use position::position_between;
+pub use position::{position_between, positions_between};
 pub use schema::{FieldType, Schema, SchemaError};

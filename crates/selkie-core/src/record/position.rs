@@ -40,6 +40,63 @@ pub fn position_between(before: Option<&str>, after: Option<&str>) -> String {
     out.into_iter().filter_map(|at| DIGITS.get(at).copied()).map(char::from).collect()
 }
 
+/// As many positions as wanted, in order, between two others: at the end of a list they count on, so
+/// that a list which only grows keeps short positions; within it they are spread evenly.
+#[must_use]
+pub fn positions_between(before: Option<&str>, after: Option<&str>, count: usize) -> Vec<String> {
+    let mut positions = Vec::with_capacity(count);
+    match after {
+        None => {
+            let mut last = before.map(str::to_owned);
+            for _ in 0..count {
+                let next = match &last {
+                    Some(last) => position_after(last),
+                    None => position_between(None, None),
+                };
+                positions.push(next.clone());
+                last = Some(next);
+            }
+        }
+        Some(after) => spread(before, after, count, &mut positions),
+    }
+    positions
+}
+
+fn spread(before: Option<&str>, after: &str, count: usize, out: &mut Vec<String>) {
+    let Some(others) = count.checked_sub(1) else { return };
+    let middle = position_between(before, Some(after));
+    spread(before, &middle, others / 2, out);
+    out.push(middle.clone());
+    spread(Some(&middle), after, others - others / 2, out);
+}
+
+/// Digits that are counted with at the end of a list: 62⁴ positions before they grow.
+const COUNTED_DIGITS: usize = 4;
+
+/// The next position at the end of a list: the last one counted on.
+fn position_after(last: &str) -> String {
+    let mut digits: Vec<usize> = last.bytes().map(digit).collect();
+    let len = digits.len().next_multiple_of(COUNTED_DIGITS).max(COUNTED_DIGITS);
+    digits.resize(len, 0);
+    if digits.iter().all(|digit| *digit == DIGITS.len() - 1) {
+        digits.resize(len + COUNTED_DIGITS, 0);
+    }
+    loop {
+        for digit in digits.iter_mut().rev() {
+            *digit += 1;
+            if *digit < DIGITS.len() {
+                break;
+            }
+            *digit = 0;
+        }
+        // There must always be room before a position.
+        if digits.last() != Some(&0) {
+            break;
+        }
+    }
+    digits.into_iter().filter_map(|at| DIGITS.get(at).copied()).map(char::from).collect()
+}
+
 fn digit(byte: u8) -> usize {
     DIGITS.iter().position(|digit| *digit == byte).unwrap_or(0)
 }
@@ -64,6 +121,31 @@ mod tests {
             positions.insert(at, new);
         }
         assert!(positions.iter().map(String::len).max().unwrap() < 32);
+    }
+
+    #[test]
+    fn a_list_that_only_grows_keeps_short_positions() {
+        let mut positions = positions_between(None, None, 50_000);
+        positions.extend(positions_between(positions.last().cloned().as_deref(), None, 50_000));
+        assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(positions.iter().all(|position| position.len() <= 4 && !position.ends_with('0')));
+        for last in ["z", "zzzz", "zzzzz", "Vzzz", "1", "V00000001"] {
+            assert!(position_after(last).as_str() > last, "{last}");
+        }
+    }
+
+    #[test]
+    fn many_positions_within_a_list_are_spread() {
+        for (before, after) in
+            [(None, "V"), (Some("V"), "W"), (Some("V001"), "V002"), (None, "0001")]
+        {
+            let positions = positions_between(before, Some(after), 10_000);
+            assert_eq!(positions.len(), 10_000);
+            assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+            assert!(before.is_none_or(|before| before < positions[0].as_str()));
+            assert!(positions.iter().all(|position| position.as_str() < after));
+            assert!(positions.iter().all(|position| position.len() <= 9), "{before:?} {after}");
+        }
     }
 
     #[test]
