@@ -262,8 +262,15 @@ impl Inner<'_> {
         let mut log = rows.connection.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3)")?;
         log.execute(params![to_sql(dot.number.0), stamp_to_sql(stamp), bytes])?;
         let mut events = Vec::with_capacity(written.len());
+        let mut unique = Vec::new();
         for (record, touched) in records.into_iter().zip(written) {
+            if !rows.schema(record.0.collection())?.unique.is_empty() {
+                unique.push((record.0.clone(), touched.shown.document.clone()));
+            }
             events.push(touched.write(&mut rows, (dot, stamp), record, now_ms)?);
+        }
+        for (key, before) in unique {
+            rows.check_unique(&key, before.as_ref())?;
         }
         Ok(events)
     }

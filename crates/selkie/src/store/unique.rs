@@ -39,12 +39,26 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Refuses a document whose unique values another record has.
-    pub(super) fn check_unique(&mut self, key: &RecordKey, wanted: &Document) -> Result<(), Error> {
+    /// Refuses a record whose unique values another one has. Asked once all of a transaction's writes
+    /// are done, so that they may exchange values, and may not double one among themselves. A value
+    /// that the record had `before` stays: what two devices doubled apart does not block other edits.
+    pub(super) fn check_unique(
+        &mut self,
+        key: &RecordKey,
+        before: Option<&Document>,
+    ) -> Result<(), Error> {
         let unique = self.schema(key.collection())?.unique;
+        if unique.is_empty() {
+            return Ok(());
+        }
         let Some(collection) = self.collection_num(key.collection())? else { return Ok(()) };
+        let Some(stored) = self.load(key)? else { return Ok(()) };
+        let Some(document) = &stored.document else { return Ok(()) };
         for path in unique {
-            let Some(digest) = digest_at(Some(wanted), &path) else { continue };
+            let Some(digest) = digest_at(Some(document), &path) else { continue };
+            if digest_at(before, &path) == Some(digest) {
+                continue;
+            }
             let mut statement = self.connection.prepare_cached(
                 "SELECT r.id FROM unique_key u JOIN record r ON r.num = u.record
                  WHERE u.collection = ?1 AND u.path = ?2 AND u.digest = ?3 AND r.id <> ?4",

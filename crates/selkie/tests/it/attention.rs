@@ -274,8 +274,21 @@ fn unique_values_are_kept_apart_here_and_listed_when_devices_could_not_know() {
             (&["l".to_owned(), "p".to_owned()][..], &json!("same@x"))
         );
     }
+    put(&pair.laptop, "l", &json!({"mail": "same@x", "more": 1}));
     put(&pair.laptop, "l", &json!({"mail": "other@x"}));
     pair.meet();
+    let vault = &pair.phone.vault;
+    let twice = vault.transaction(|tx| {
+        tx.collection("notes")?.put("t1", &json!({"mail": "twice@x"}))?;
+        tx.collection("notes")?.put("t2", &json!({"mail": "twice@x"}))
+    });
+    assert_eq!(twice.unwrap_err().kind(), ErrorKind::InvalidInput);
+    vault
+        .transaction(|tx| {
+            tx.collection("notes")?.delete("a")?;
+            tx.collection("notes")?.put("b", &json!({"mail": "a@x"}))
+        })
+        .unwrap();
     assert!(pair.phone.vault.unique_clashes().unwrap().is_empty());
 }
 
