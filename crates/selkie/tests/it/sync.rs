@@ -1,5 +1,8 @@
 //! Two and more devices, one relay: everything arrives, once, whatever is interrupted.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use selkie::transport::relay::{
     PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries,
 };
@@ -123,6 +126,12 @@ fn many_changes_travel_in_pages() {
 fn a_person_resolves_a_conflict_once_for_all_devices() {
     let relay = relay();
     let (phone, laptop) = pair(&relay.url());
+    // One clock that ticks at every look, so that whoever writes later has the later stamp.
+    let now_ms = Arc::new(AtomicU64::new(1_800_000_000_000));
+    for store in [&phone, &laptop] {
+        let now_ms = Arc::clone(&now_ms);
+        store.vault.set_clock(move || now_ms.fetch_add(1, Ordering::Relaxed));
+    }
     let policy = CollectionPolicy::from_names("user_choice", "user_choice").unwrap();
     phone.vault.set_policy("notes", policy).unwrap();
     put(&phone, "n", &json!({"title": "Milk"}));
