@@ -1,5 +1,7 @@
 //! Open conflicts, and the policies that make them.
 
+use std::sync::Arc;
+
 use rusqlite::params;
 use selkie_core::merge::{
     CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, ResolveError,
@@ -39,11 +41,11 @@ impl Database {
         for (collection, id, path, since) in places {
             let key = RecordKey::new(collection, id).map_err(|_| damaged())?;
             let stored = rows.load(&key)?.ok_or_else(damaged)?;
-            let shown = view(&stored.registers, &rows.policy(key.collection())?);
+            let policy = rows.policy(key.collection())?;
+            let shown = view(&stored.registers, &policy);
             let open =
                 shown.conflicts.into_iter().find(|conflict| conflict.path.as_bytes() == path);
             let Some(conflict) = open else { continue };
-            let policy = rows.policy(key.collection())?;
             let since_ms = from_sql(since);
             conflicts.push(OpenConflict {
                 collection: key.collection().to_owned(),
@@ -95,7 +97,7 @@ impl Database {
 
     pub(crate) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
         let Self { connection, cache } = self;
-        Rows::new(connection, cache)?.policy(collection)
+        Ok(Arc::unwrap_or_clone(Rows::new(connection, cache)?.policy(collection)?))
     }
 
     /// Stores a policy as the next version, for every device.
@@ -125,7 +127,7 @@ impl Database {
 
     pub(crate) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
         let Self { connection, cache } = self;
-        Rows::new(connection, cache)?.schema(collection)
+        Ok(Arc::unwrap_or_clone(Rows::new(connection, cache)?.schema(collection)?))
     }
 
     /// Stores a schema as the next version, for every device.

@@ -1,6 +1,7 @@
 //! Records as rows: the document as JSON text, and who wrote what of it packed beside it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use selkie_core::change::{ChangeNumber, Dot, Registers};
@@ -20,8 +21,8 @@ use crate::Error;
 pub(crate) struct Cache {
     data_version: i64,
     collections: HashMap<String, i64>,
-    policies: HashMap<String, CollectionPolicy>,
-    schemas: HashMap<String, Schema>,
+    policies: HashMap<String, Arc<CollectionPolicy>>,
+    schemas: HashMap<String, Arc<Schema>>,
 }
 
 impl Cache {
@@ -139,32 +140,33 @@ impl<'c> Rows<'c> {
         }))
     }
 
-    pub(super) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
+    pub(super) fn policy(&mut self, collection: &str) -> Result<Arc<CollectionPolicy>, Error> {
         if is_rules(collection) {
-            return Ok(CollectionPolicy::of_policies());
+            return Ok(Arc::new(CollectionPolicy::of_policies()));
         }
         if let Some(policy) = self.cache.policies.get(collection) {
-            return Ok(policy.clone());
+            return Ok(Arc::clone(policy));
         }
         let policy = self.rules(POLICY_COLLECTION, collection)?;
-        let policy = policy.as_ref().map(CollectionPolicy::from_document).unwrap_or_default();
-        self.cache.policies.insert(collection.to_owned(), policy.clone());
+        let policy = policy.as_ref().map(CollectionPolicy::from_document);
+        let policy = Arc::new(policy.unwrap_or_default());
+        self.cache.policies.insert(collection.to_owned(), Arc::clone(&policy));
         Ok(policy)
     }
 
-    pub(super) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
+    pub(super) fn schema(&mut self, collection: &str) -> Result<Arc<Schema>, Error> {
         if is_rules(collection) {
-            return Ok(Schema::default());
+            return Ok(Arc::default());
         }
         if collection == PREFERENCE_COLLECTION {
-            return Ok(counting_answers());
+            return Ok(Arc::new(counting_answers()));
         }
         if let Some(schema) = self.cache.schemas.get(collection) {
-            return Ok(schema.clone());
+            return Ok(Arc::clone(schema));
         }
         let schema = self.rules(SCHEMA_COLLECTION, collection)?;
-        let schema = schema.as_ref().map(Schema::from_document).unwrap_or_default();
-        self.cache.schemas.insert(collection.to_owned(), schema.clone());
+        let schema = Arc::new(schema.as_ref().map(Schema::from_document).unwrap_or_default());
+        self.cache.schemas.insert(collection.to_owned(), Arc::clone(&schema));
         Ok(schema)
     }
 
@@ -175,7 +177,8 @@ impl<'c> Rows<'c> {
     }
 
     pub(super) fn view(&mut self, key: &RecordKey, registers: &Registers) -> Result<View, Error> {
-        Ok(view(registers, &self.policy(key.collection())?))
+        let policy = self.policy(key.collection())?;
+        Ok(view(registers, &policy))
     }
 
     /// Writes a record back as `shown`, and keeps the list of open conflicts in step.

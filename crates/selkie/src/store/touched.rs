@@ -221,7 +221,7 @@ impl Rows<'_> {
     ) -> Result<bool, Error> {
         let collection = key.collection();
         Ok(!collection.starts_with('_')
-            && self.schema(collection)? == Schema::default()
+            && *self.schema(collection)? == Schema::default()
             && self.policy(collection)?.priority_of(Some(wanted), device) == 0)
     }
 }

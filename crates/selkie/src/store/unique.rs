@@ -21,16 +21,16 @@ impl Rows<'_> {
         num: i64,
         shown: &View,
     ) -> Result<(), Error> {
-        let unique = self.schema(key.collection())?.unique;
-        if unique.is_empty() {
+        let schema = self.schema(key.collection())?;
+        if schema.unique.is_empty() {
             return Ok(());
         }
         let Some(collection) = self.collection_num(key.collection())? else {
             return Err(damaged());
         };
         self.connection.execute("DELETE FROM unique_key WHERE record = ?1", [num])?;
-        for path in unique {
-            let Some(digest) = digest_at(shown.document.as_ref(), &path) else { continue };
+        for path in &schema.unique {
+            let Some(digest) = digest_at(shown.document.as_ref(), path) else { continue };
             self.connection.execute(
                 "INSERT INTO unique_key VALUES (?1, ?2, ?3, ?4)",
                 params![collection, path.as_bytes(), digest.as_bytes(), num],
@@ -47,16 +47,16 @@ impl Rows<'_> {
         key: &RecordKey,
         before: Option<&Document>,
     ) -> Result<(), Error> {
-        let unique = self.schema(key.collection())?.unique;
-        if unique.is_empty() {
+        let schema = self.schema(key.collection())?;
+        if schema.unique.is_empty() {
             return Ok(());
         }
         let Some(collection) = self.collection_num(key.collection())? else { return Ok(()) };
         let Some(stored) = self.load(key)? else { return Ok(()) };
         let Some(document) = &stored.document else { return Ok(()) };
-        for path in unique {
-            let Some(digest) = digest_at(Some(document), &path) else { continue };
-            if digest_at(before, &path) == Some(digest) {
+        for path in &schema.unique {
+            let Some(digest) = digest_at(Some(document), path) else { continue };
+            if digest_at(before, path) == Some(digest) {
                 continue;
             }
             let mut statement = self.connection.prepare_cached(
