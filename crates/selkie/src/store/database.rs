@@ -66,6 +66,7 @@ fn open_keyed(path: &Path, key: &DatabaseKey, create: OpenFlags) -> Result<Conne
         return Err(not_encrypted());
     }
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 
@@ -104,7 +105,6 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())
 }

@@ -1,133 +1,50 @@
-//! The tables (`docs/FORMAT.md`, store file), and the versions of them that can be read.
+//! The tables (`docs/FORMAT.md`, store file), and how an older file gets those of today.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{Error, ErrorKind};
 
 /// `SLK1`, in SQLite's header: this database is a Selkie store.
 const APPLICATION_ID: i64 = 0x534c_4b31;
-/// The version of the tables below.
-const FORMAT: i64 = 1;
-
-const TABLES: &str = "
-CREATE TABLE local (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    store_id BLOB NOT NULL,
-    vault BLOB NOT NULL,
-    device_secrets BLOB NOT NULL,
-    device_added BLOB NOT NULL,
-    changes_sealed INTEGER NOT NULL,
-    stamp INTEGER NOT NULL,
-    tended_at INTEGER NOT NULL
-);
-CREATE TABLE roster_entry (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE epoch_key (epoch INTEGER PRIMARY KEY, key BLOB NOT NULL);
-
-CREATE TABLE collection (num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE record (
-    num INTEGER PRIMARY KEY,
-    collection INTEGER NOT NULL REFERENCES collection (num),
-    id TEXT NOT NULL,
-    body TEXT,
-    state BLOB NOT NULL,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
-    contested INTEGER NOT NULL,
-    UNIQUE (collection, id)
-);
-CREATE INDEX record_contested ON record (collection) WHERE contested <> 0;
-CREATE TABLE conflict (
-    record INTEGER NOT NULL REFERENCES record (num),
-    path BLOB NOT NULL,
-    since INTEGER NOT NULL,
-    PRIMARY KEY (record, path)
-) WITHOUT ROWID;
-
-CREATE TABLE past (
-    record INTEGER NOT NULL REFERENCES record (num),
-    path BLOB NOT NULL,
-    device BLOB NOT NULL,
-    number INTEGER NOT NULL,
-    stamp INTEGER NOT NULL,
-    class INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
-    value BLOB,
-    by_device BLOB NOT NULL,
-    by_number INTEGER NOT NULL,
-    by_stamp INTEGER NOT NULL,
-    by_class INTEGER NOT NULL,
-    why TEXT,
-    PRIMARY KEY (record, path, device, number)
-) WITHOUT ROWID;
-CREATE TABLE unique_key (
-    collection INTEGER NOT NULL REFERENCES collection (num),
-    path BLOB NOT NULL,
-    digest BLOB NOT NULL,
-    record INTEGER NOT NULL REFERENCES record (num),
-    PRIMARY KEY (collection, path, digest, record)
-) WITHOUT ROWID;
-CREATE INDEX unique_key_of_record ON unique_key (record);
-
-CREATE TABLE log (number INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, bytes BLOB NOT NULL);
-CREATE TABLE segment (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, changes INTEGER NOT NULL,
-    bytes BLOB NOT NULL);
-
-CREATE TABLE seen (device BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE seen_beyond_gap (device BLOB NOT NULL, number INTEGER NOT NULL,
-    PRIMARY KEY (device, number)) WITHOUT ROWID;
-CREATE TABLE dead_on_arrival (
-    device BLOB NOT NULL,
-    number INTEGER NOT NULL,
-    collection TEXT NOT NULL,
-    id TEXT NOT NULL,
-    path BLOB NOT NULL,
-    PRIMARY KEY (device, number, collection, id, path)
-) WITHOUT ROWID;
-CREATE TABLE head (device BLOB PRIMARY KEY, number INTEGER NOT NULL, digest BLOB NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE held (
-    device BLOB NOT NULL,
-    number INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    reason TEXT NOT NULL,
-    since INTEGER NOT NULL,
-    bytes BLOB NOT NULL,
-    PRIMARY KEY (device, number, digest)
-);
-CREATE TABLE relay (
-    url TEXT PRIMARY KEY,
-    epoch BLOB,
-    cursor INTEGER NOT NULL,
-    acknowledged INTEGER NOT NULL,
-    read_anew_at INTEGER,
-    last_sync_at INTEGER,
-    last_sync_outcome TEXT
-);
-";
+/// What each version of the tables adds to the one before. A step that was released is never changed.
+const STEPS: &[&str] = &[include_str!("schema/1_records.sql")];
 
 /// Makes the tables, in one transaction: a store is there whole or not at all.
 pub(super) fn create(connection: &Connection) -> Result<(), Error> {
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {TABLES}
-         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
-    ))?;
-    Ok(())
+    take_steps(connection, 0)
 }
 
-/// Refuses what is no store, and what a newer version wrote.
+/// Refuses what is no store, and what a newer version wrote; brings an older file up to today.
 pub(super) fn check(connection: &Connection) -> Result<(), Error> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id")? != APPLICATION_ID {
         return Err(Error::new(ErrorKind::Storage, "the file is a database, but no Selkie store"));
     }
-    let format = number("user_version")?;
-    if format > FORMAT {
-        return Err(Error::new(
+    let (format, known) = (number("user_version")?, STEPS.len());
+    match usize::try_from(format) {
+        Ok(taken) if taken == known => Ok(()),
+        Ok(taken @ 1..) if taken < known => take_steps(connection, taken),
+        Ok(taken) if taken > known => Err(Error::new(
             ErrorKind::TooNew,
             format!(
-                "the store has format {format}, this version reads up to {FORMAT}; update the app"
+                "the store has format {format}, this version reads up to {known}; update the app"
             ),
-        ));
+        )),
+        _ => Err(Error::new(ErrorKind::Storage, "the store has no format")),
     }
+}
+
+/// Takes the steps after the first `taken` ones, all or none.
+fn take_steps(connection: &Connection, taken: usize) -> Result<(), Error> {
+    let sql = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    // Another process may have taken them while this one waited.
+    let format: i64 = sql.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let taken = taken.max(usize::try_from(format).unwrap_or_default());
+    for step in STEPS.iter().skip(taken) {
+        sql.execute_batch(step)?;
+    }
+    sql.pragma_update(None, "application_id", APPLICATION_ID)?;
+    sql.pragma_update(None, "user_version", i64::try_from(STEPS.len()).unwrap_or(i64::MAX))?;
+    sql.commit()?;
     Ok(())
 }
