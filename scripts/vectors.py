@@ -215,6 +215,29 @@ def envelopes():
     return {"device_secrets": device.stored.hex(), "vault": vault.hex(), "epoch_key": epoch_key.hex(), "cases": cases}
 
 
+def incarnations():
+    """Ids of further chains, the first envelope of one, and bodies that send changes of others again."""
+    device, vault, epoch_key = Device(0x11), bytes([0xAA]) * 32, bytes([0xEE]) * 32
+    token, earlier = bytes([0x2A]) * 32, bytes([0x2B]) * 32
+    def chain(token): return sha256(label("incarnation") + device.sig_public + token)[:16]
+    cases = []
+    for index, (name, of) in enumerate([("own", "absent"), ("the device's", None), ("an earlier one's", earlier)]):
+        body = {0: 3, 1: {}, 2: 5, 3: [b"\x80"]}
+        if of != "absent":
+            body[4] = of
+        nonce = bytes([0x60 + index]) * 24
+        plain = plaintext(cbor(body), 0)
+        header = (MAGIC + bytes([1, SUITE, 0, 0]) + vault + chain(token) + u64(1) + token + u64(9)
+                  + key_id(epoch_key, vault) + nonce + u32(len(plain) + 16))
+        sealed = header + xchacha(segment_key(epoch_key, vault, chain(token)), nonce, header, plain)
+        sealed += sign(device.d_sig, "sig/segment", sealed)
+        cases.append({"name": name, "changes_of": of if of in (None, "absent") else of.hex(), "nonce": nonce.hex(),
+                      "body": cbor(body).hex(), "envelope": sealed.hex()})
+    return {"device_secrets": device.stored.hex(), "vault": vault.hex(), "epoch_key": epoch_key.hex(),
+            "token": token.hex(), "chain": chain(token).hex(), "earlier": earlier.hex(),
+            "earlier_chain": chain(earlier).hex(), "roster": 9, "cases": cases}
+
+
 def padme_table():
     lengths = sorted({0, 1, 511, 512, 513, 544, 545, 65535, 65536, 65544, 2**20 + 1, 3 * 2**20, 4_194_060}
                      | {2**e + d for e in range(9, 22) for d in (-1, 0, 1)}
@@ -597,7 +620,7 @@ def main():
         "envelope": lambda _: envelopes(), "padme": lambda _: padme_table(), "derivation": lambda _: derivations(),
         "slots": lambda _: slots(), "recovery": lambda _: recovery(), "roster": roster,
         "pairing": lambda file: pairing(file, OUT / "roster.json"),
-        "change": lambda _: changes(), "packed": lambda _: packed_states(),
+        "incarnation": lambda _: incarnations(), "change": lambda _: changes(), "packed": lambda _: packed_states(),
     }.items():
         file = OUT / f"{name}.json"
         file.write_text(json.dumps(make(file), indent=1, ensure_ascii=False) + "\n")

@@ -92,8 +92,13 @@ byte_id!(
     VaultId, 32
 );
 byte_id!(
-    /// One incarnation of a device. `SHA-256("selkie/1/device-id\0" ‖ signing key)[..16]`.
+    /// A device, and the chain of its envelopes: `SHA-256("selkie/1/device-id\0" ‖ signing key)[..16]`.
+    /// A further chain of it: [`DeviceId::of_incarnation`].
     DeviceId, 16
+);
+byte_id!(
+    /// Drawn when a device begins a further chain.
+    IncarnationToken, 32
 );
 byte_id!(
     /// SHA-256 of a whole envelope or roster entry.

@@ -9,6 +9,7 @@
 pub mod cbor;
 pub mod envelope;
 pub mod ids;
+pub mod incarnation;
 pub mod limits;
 pub mod relay;
 pub mod roster;
@@ -16,7 +17,9 @@ pub mod version_vector;
 
 pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
 pub use ids::{
-    Cursor, DeviceId, Digest, KeyId, MailboxId, RelayEpoch, RosterNumber, SegmentNumber, VaultId,
+    Cursor, DeviceId, Digest, IncarnationToken, KeyId, MailboxId, RelayEpoch, RosterNumber,
+    SegmentNumber, VaultId,
 };
+pub use incarnation::{Incarnation, Incarnations};
 pub use roster::{Roster, RosterEntry, RosterError};
 pub use version_vector::VersionVector;

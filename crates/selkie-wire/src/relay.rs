@@ -3,7 +3,9 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode};
 
-use crate::ids::{Cursor, DeviceId, Digest, RelayEpoch, RosterNumber, SegmentNumber, VaultId};
+use crate::ids::{
+    Cursor, DeviceId, Digest, IncarnationToken, RelayEpoch, RosterNumber, SegmentNumber, VaultId,
+};
 use crate::limits::{PAGE_SEGMENTS_MAX, ROSTER_ENTRIES_MAX};
 
 /// What a device signs to prove itself to a relay.
@@ -179,13 +181,16 @@ pub struct Head {
     pub digest: Option<Digest>,
 }
 
-/// `POST /v1/vaults/{vault}/push`: consecutive envelopes of the caller.
+/// `POST /v1/vaults/{vault}/push`: consecutive envelopes of one chain of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct PushRequest {
     /// In order of number.
     #[cbor(n(0), decode_with = "at_most::<PAGE_SEGMENTS_MAX, _>")]
     pub envelopes: Vec<ByteVec>,
+    /// Which of the caller's chains they are of; absent: the one that has the device's own id.
+    #[n(1)]
+    pub incarnation: Option<IncarnationToken>,
 }
 
 /// What became of one pushed envelope.
@@ -222,7 +227,7 @@ pub struct PushResponse {
     /// One for each envelope, in order.
     #[n(1)]
     pub outcomes: Vec<PushOutcome>,
-    /// The caller's last segment here, after this push.
+    /// The last segment of that chain here, after this push.
     #[n(2)]
     pub head: Head,
 }
@@ -237,6 +242,9 @@ pub struct PullRequest {
     /// After this place.
     #[n(1)]
     pub cursor: Cursor,
+    /// The caller's own chain, as in [`PushRequest`]; its envelopes are left out.
+    #[n(2)]
+    pub incarnation: Option<IncarnationToken>,
 }
 
 /// Answer to [`PullRequest`]. If the epoch differs from the one asked with, the relay answers from
@@ -256,7 +264,7 @@ pub struct PullResponse {
     /// Whether there is more now.
     #[n(3)]
     pub more: bool,
-    /// The caller's last segment here.
+    /// The last segment of the caller's own chain here.
     #[n(4)]
     pub head: Head,
     /// The last roster entry here.
@@ -301,7 +309,10 @@ mod tests {
 
     #[test]
     fn a_list_longer_than_a_page_is_refused() {
-        let push = |len| PushRequest { envelopes: vec![ByteVec::from(Vec::new()); len] };
+        let push = |len| PushRequest {
+            envelopes: vec![ByteVec::from(Vec::new()); len],
+            incarnation: None,
+        };
         let longest = push(PAGE_SEGMENTS_MAX);
         assert_eq!(cbor::decode(&cbor::encode(&longest)), Ok(longest));
         let longer = cbor::encode(&push(PAGE_SEGMENTS_MAX + 1));

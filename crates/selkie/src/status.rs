@@ -24,6 +24,8 @@ pub struct DeviceInfo {
     pub is_this: bool,
     /// Whether it has been removed from the vault.
     pub revoked: bool,
+    /// Other names that its writes stand under, if its store was ever copied or restored.
+    pub chains: Vec<DeviceId>,
 }
 
 /// The last run of sync.
@@ -46,6 +48,8 @@ pub struct Status {
     pub vault: VaultId,
     /// This device.
     pub device: DeviceId,
+    /// The name its writes stand under: its own id, or another once its store was copied or restored.
+    pub chain: DeviceId,
     /// All devices ever admitted.
     pub devices: Vec<DeviceInfo>,
     /// Records in all collections.

@@ -122,12 +122,10 @@ pub fn lines(
 
 /// Names devices for a person at this one.
 pub fn names(vault: &Vault) -> impl Fn(&DeviceId) -> String + use<> {
-    let this = vault.device_id();
+    let (this, vault) = (vault.device_id(), vault.clone());
     move |device| {
-        if *device == this {
-            "this device".to_owned()
-        } else {
-            format!("device {}", device.short())
-        }
+        // A name that cannot be looked up now is still a name.
+        let device = vault.device_of(*device).unwrap_or(*device);
+        if device == this { "this device".to_owned() } else { format!("device {}", device.short()) }
     }
 }

@@ -10,6 +10,7 @@ mod entry;
 mod new_record;
 mod operation;
 mod registers;
+mod renaming;
 mod write;
 
 pub use change::{Change, ChangeError, ChangeNumber, Dot, RecordChange, Writes, change_bytes};
@@ -17,5 +18,6 @@ pub use entry::{Class, Entry, EntryValue};
 pub use new_record::NewRecord;
 pub use operation::{Operation, Written};
 pub use registers::{Registers, Sibling};
+pub use renaming::Renaming;
 pub(crate) use write::alive;
 pub use write::{Seen, Writer, clear_old_removals, delete, put};

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use selkie_wire::envelope::{SEGMENT_SIGNATURE_LABEL, signature_message};
 use selkie_wire::relay::{AUTH_SIGNATURE_LABEL, auth_bytes};
 use selkie_wire::roster::{DeviceKeys, MEMBER_SIGNATURE_LABEL};
-use selkie_wire::{DeviceId, VaultId};
+use selkie_wire::{DeviceId, IncarnationToken, VaultId};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::keys::kem::{KemError, KemSeed};
@@ -128,6 +128,12 @@ impl DeviceSecrets {
     #[must_use]
     pub fn device_id(&self) -> DeviceId {
         DeviceId::of_signing_key(&self.signing.public_key())
+    }
+
+    /// The id of the further chain that began with `token`.
+    #[must_use]
+    pub fn incarnation_id(&self, token: IncarnationToken) -> DeviceId {
+        DeviceId::of_incarnation(&self.signing.public_key(), token)
     }
 
     /// Signs an envelope's header and ciphertext (Ed25519, RFC 8032, over their SHA-256).

@@ -50,7 +50,7 @@ impl Path {
     }
 
     /// The path of an element of a field type.
-    pub(super) fn with_element(&self, content: &[u8]) -> Self {
+    pub(crate) fn with_element(&self, content: &[u8]) -> Self {
         let mut bytes = self.0.clone();
         push_component(&mut bytes, content, 1);
         Self(bytes)

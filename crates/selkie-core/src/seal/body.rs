@@ -7,7 +7,7 @@ use minicbor::data::Type;
 use minicbor::{Decoder, Encode, Encoder};
 use selkie_wire::cbor::{self, CborError};
 use selkie_wire::limits::{BODY_BYTES_MAX, CHANGE_BYTES_MAX, DEVICES_MAX};
-use selkie_wire::{DeviceId, Digest, SegmentNumber};
+use selkie_wire::{DeviceId, Digest, IncarnationToken, SegmentNumber};
 use zeroize::Zeroizing;
 
 /// The last segment seen of each device, with its digest.
@@ -33,6 +33,20 @@ pub struct SegmentBody {
     pub first_change: u64,
     /// Encoded changes, consecutive; empty in a heartbeat.
     pub changes: Vec<Vec<u8>>,
+    /// Whose changes they are.
+    pub changes_of: ChangesOf,
+}
+
+/// Which of the sender's chains made the changes of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangesOf {
+    /// The one that the segment is in.
+    #[default]
+    Sender,
+    /// The one that has the device's own id: a copy of its store sends them again.
+    Device,
+    /// An earlier incarnation: likewise.
+    Incarnation(IncarnationToken),
 }
 
 /// Why bytes are not a segment body, or a body cannot be written.
@@ -123,11 +137,13 @@ impl SegmentBody {
                 1 => body.heads = decoder.decode().map_err(shape)?,
                 2 => body.first_change = decoder.u64().map_err(shape)?,
                 3 => body.changes = read_changes(decoder)?,
+                4 => body.changes_of = read_changes_of(decoder)?,
                 _ => return Err(BodyError::TooNew),
             }
         }
-        // Keys are known by now, and none is doubled: four of them are all four.
-        if fields == 4 { Ok(body) } else { Err(BodyError::Cbor(CborError::Shape)) }
+        // Keys are known by now, and none is doubled: without key 4, four of them are all four.
+        let wanted = if body.changes_of == ChangesOf::Sender { 4 } else { 5 };
+        if fields == wanted { Ok(body) } else { Err(BodyError::Cbor(CborError::Shape)) }
     }
 }
 
@@ -138,18 +154,37 @@ fn read_changes(decoder: &mut Decoder<'_>) -> Result<Vec<Vec<u8>>, BodyError> {
     (0..count).map(|_| decoder.bytes().map(<[u8]>::to_vec).map_err(shape)).collect()
 }
 
+fn read_changes_of(decoder: &mut Decoder<'_>) -> Result<ChangesOf, BodyError> {
+    let shape = |_| BodyError::Cbor(CborError::Shape);
+    if decoder.datatype().map_err(shape)? == Type::Null {
+        decoder.null().map_err(shape)?;
+        return Ok(ChangesOf::Device);
+    }
+    decoder.decode().map(ChangesOf::Incarnation).map_err(shape)
+}
+
 impl<C> Encode<C> for SegmentBody {
     fn encode<W: minicbor::encode::Write>(
         &self,
         e: &mut Encoder<W>,
         ctx: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.map(4)?.u8(0)?.u64(self.stamp)?;
+        let own = self.changes_of == ChangesOf::Sender;
+        e.map(if own { 4 } else { 5 })?.u8(0)?.u64(self.stamp)?;
         e.u8(1)?.encode_with(&self.heads, ctx)?;
         e.u8(2)?.u64(self.first_change)?;
         e.u8(3)?.array(self.changes.len() as u64)?;
         for change in &self.changes {
             e.bytes(change)?;
+        }
+        match self.changes_of {
+            ChangesOf::Sender => {}
+            ChangesOf::Device => {
+                e.u8(4)?.null()?;
+            }
+            ChangesOf::Incarnation(token) => {
+                e.u8(4)?.encode(token)?;
+            }
         }
         Ok(())
     }
@@ -162,7 +197,7 @@ mod tests {
     #[test]
     fn a_body_of_a_later_version_is_not_half_read() {
         // One key more; a key that is no small integer.
-        let more = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 4, 0xf6];
+        let more = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 5, 0xf6];
         assert_eq!(SegmentBody::from_cbor(&more).unwrap_err(), BodyError::TooNew);
         let text = [0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 0x61, b'x', 0xf6];
         assert_eq!(SegmentBody::from_cbor(&text).unwrap_err(), BodyError::TooNew);
@@ -178,6 +213,8 @@ mod tests {
             &[0xa3, 0, 7, 2, 1, 3, 0x80],
             &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x81, 0],
             &[0xa4, 0, 7, 1, 0x80, 2, 1, 3, 0x80],
+            &[0xa5, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 4, 0x41, 9],
+            &[0xa4, 0, 7, 1, 0xa0, 2, 1, 4, 0xf6],
             &[0xa4, 0, 0x20, 1, 0xa0, 2, 1, 3, 0x80],
             &[0xa4, 0, 0x18, 7, 1, 0xa0, 2, 1, 3, 0x80],
             &[0xa4, 0, 7, 1, 0xa0, 2, 1, 3, 0x80, 0],

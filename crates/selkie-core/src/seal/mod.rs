@@ -14,7 +14,7 @@ pub mod compress;
 pub mod padding;
 pub mod segment;
 
-pub use body::{BodyError, Heads, SegmentBody};
+pub use body::{BodyError, ChangesOf, Heads, SegmentBody};
 pub use segment::{
     Expected, OpenAction, OpenError, SealContext, SealError, open_segment, seal_segment,
 };

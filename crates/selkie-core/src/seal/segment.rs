@@ -7,8 +7,10 @@ pub use errors::{OpenAction, OpenError, SealError};
 use selkie_wire::envelope::{EnvelopeType, HEADER_LEN, Header, SIGNATURE_LEN, TAG_LEN};
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::limits::ENVELOPE_BYTES_MAX;
-use selkie_wire::roster::Member;
-use selkie_wire::{Digest, Envelope, KeyId, Roster, SegmentNumber, VaultId};
+use selkie_wire::{
+    DeviceId, Digest, Envelope, IncarnationToken, Incarnations, KeyId, Roster, SegmentNumber,
+    VaultId,
+};
 use subtle::ConstantTimeEq;
 
 use crate::keys::aead;
@@ -23,9 +25,12 @@ pub struct SealContext<'a> {
     pub vault: VaultId,
     /// The sender.
     pub device: &'a DeviceSecrets,
-    /// Its place in the sender's chain, from 1.
+    /// Which of the sender's chains; `None` for the one that has the device's own id.
+    pub incarnation: Option<IncarnationToken>,
+    /// Its place in that chain, from 1.
     pub number: SegmentNumber,
-    /// Digest of the sender's previous envelope; of its Add entry for the first.
+    /// Digest of the chain's previous envelope; for the first, of the sender's Add entry, or the
+    /// incarnation's token.
     pub previous: Digest,
     /// The last roster entry the sender has applied.
     pub roster: RosterNumber,
@@ -36,12 +41,23 @@ pub struct SealContext<'a> {
     pub compress: bool,
 }
 
+impl SealContext<'_> {
+    /// The id of the sender's chain.
+    #[must_use]
+    pub fn chain(&self) -> DeviceId {
+        match self.incarnation {
+            Some(token) => self.device.incarnation_id(token),
+            None => self.device.device_id(),
+        }
+    }
+}
+
 /// The place a segment must have to be accepted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The number after the last one accepted of this device.
+    /// The number after the last one accepted of this chain.
     pub number: SegmentNumber,
-    /// That one's digest; the Add entry's for the first.
+    /// That one's digest; for the first, the Add entry's or the incarnation's token.
     pub previous: Digest,
 }
 
@@ -50,7 +66,7 @@ pub struct Expected {
 /// ```
 /// use selkie_core::keys::{AdminKey, DeviceSecrets, RecoveryCode, roster};
 /// use selkie_core::seal::{Expected, SealContext, SegmentBody, open_segment, seal_segment};
-/// use selkie_wire::SegmentNumber;
+/// use selkie_wire::{Incarnations, SegmentNumber};
 /// # use selkie_core::ports::{RandomError, RandomSource};
 /// # struct Counter(u8);
 /// # impl RandomSource for Counter {
@@ -68,6 +84,7 @@ pub struct Expected {
 /// let context = SealContext {
 ///     vault: vault.roster.vault(),
 ///     device: &phone,
+///     incarnation: None,
 ///     number: SegmentNumber(1),
 ///     previous,
 ///     roster: vault.roster.last(),
@@ -80,7 +97,7 @@ pub struct Expected {
 /// let key_id = vault.epoch_key.derive_key_id(vault.roster.vault());
 /// let expected = Expected { number: SegmentNumber(1), previous };
 /// let lookup = |wanted| (wanted == key_id).then_some(&vault.epoch_key);
-/// assert_eq!(open_segment(&envelope, &vault.roster, expected, lookup)?, body);
+/// assert_eq!(open_segment(&envelope, &vault.roster, &Incarnations::default(), expected, lookup)?, body);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -91,7 +108,7 @@ pub fn seal_segment(
     body: &SegmentBody,
     random: &mut dyn RandomSource,
 ) -> Result<Envelope, SealError> {
-    let SealContext { vault, device, number, previous, roster, epoch_key, compress } = *context;
+    let SealContext { vault, number, previous, roster, epoch_key, compress, .. } = *context;
     if number.0 == 0 {
         return Err(SealError::Number);
     }
@@ -100,11 +117,11 @@ pub fn seal_segment(
     if HEADER_LEN + ciphertext_len + SIGNATURE_LEN > ENVELOPE_BYTES_MAX {
         return Err(SealError::TooLarge);
     }
-    let sender = device.device_id();
+    let chain = context.chain();
     let header = Header {
         envelope_type: EnvelopeType::Segment,
         vault,
-        device: sender,
+        device: chain,
         number,
         previous,
         roster,
@@ -113,13 +130,13 @@ pub fn seal_segment(
         ciphertext_len: u32::try_from(ciphertext_len).map_err(|_| SealError::TooLarge)?,
     };
     let associated = header.to_bytes();
-    let key = epoch_key.derive_segment_key(vault, sender);
+    let key = epoch_key.derive_segment_key(vault, chain);
     let ciphertext = aead::seal(&key, &header.nonce, &associated, &plaintext)
         .map_err(|_| SealError::Internal)?;
     let mut bytes = Vec::with_capacity(HEADER_LEN + ciphertext_len + SIGNATURE_LEN);
     bytes.extend_from_slice(&associated);
     bytes.extend_from_slice(&ciphertext);
-    let signature = device.sign_segment(&bytes);
+    let signature = context.device.sign_segment(&bytes);
     bytes.extend_from_slice(&signature);
     // Read back by the parser every receiver uses, so that what it would refuse is never sent.
     Envelope::parse(bytes).map_err(|_| SealError::Internal)
@@ -137,6 +154,7 @@ pub fn seal_segment(
 pub fn open_segment<'k, F>(
     envelope: &Envelope,
     roster: &Roster,
+    incarnations: &Incarnations,
     expected: Expected,
     epoch_key: F,
 ) -> Result<SegmentBody, OpenError>
@@ -150,8 +168,9 @@ where
     if header.vault != roster.vault() {
         return Err(OpenError::Vault);
     }
-    let member = roster.member(header.device).ok_or(OpenError::UnknownDevice)?;
-    if counts_no_more(member, envelope) {
+    let owner = incarnations.owner(roster, header.device);
+    let (_, member) = owner.ok_or(OpenError::UnknownDevice)?;
+    if !member.counts(header.device, header.number, envelope.digest()) {
         return Err(OpenError::Revoked);
     }
     envelope.verify(&member.keys.signing_key).map_err(|_| OpenError::Signature)?;
@@ -175,14 +194,6 @@ where
     let plaintext = aead::open(&segment_key, &header.nonce, associated, ciphertext)
         .map_err(|_| OpenError::Decryption)?;
     plaintext::decode(&plaintext)
-}
-
-/// Whether the sender is revoked, and this is not one of the segments that were seen before.
-fn counts_no_more(member: &Member, envelope: &Envelope) -> bool {
-    member.revoked.is_some_and(|(last, last_digest)| {
-        let number = envelope.header().number;
-        number > last || (number == last && envelope.digest() != last_digest)
-    })
 }
 
 #[cfg(test)]

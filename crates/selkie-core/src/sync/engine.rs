@@ -7,7 +7,7 @@ use core::fmt;
 
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{Head, PullRequest, PullResponse, PushOutcome, PushResponse};
-use selkie_wire::{Cursor, Digest, RelayEpoch, SegmentNumber};
+use selkie_wire::{Cursor, Digest, IncarnationToken, RelayEpoch, SegmentNumber};
 
 /// Where a relay's list was read to; stored in the transaction that applies what was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Known {
     pub position: Position,
     /// Its last own segment that this relay had.
     pub acknowledged: SegmentNumber,
+    /// Which of its chains it writes; `None` for the one that has the device's own id.
+    pub incarnation: Option<IncarnationToken>,
     /// Its own last sealed segment, and that segment's digest.
     pub own: Head,
     /// Whether changes wait to be sealed.
@@ -96,6 +98,7 @@ enum Step {
 /// let known = Known {
 ///     position: Position::default(),
 ///     acknowledged: SegmentNumber(0),
+///     incarnation: None,
 ///     own: Head::default(),
 ///     unsealed: false,
 ///     roster: RosterNumber(2),
@@ -145,6 +148,7 @@ impl Engine {
             Step::Pull => Action::Pull(PullRequest {
                 epoch: self.known.position.epoch,
                 cursor: self.known.position.cursor,
+                incarnation: self.known.incarnation,
             }),
             Step::FetchRoster => {
                 Action::FetchRoster(RosterNumber(self.known.roster.0.saturating_add(1)))

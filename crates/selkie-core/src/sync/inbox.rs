@@ -2,22 +2,28 @@
 
 use core::fmt;
 
-use selkie_wire::{DeviceId, Digest, Envelope, EnvelopeError, Roster, SegmentNumber};
+use selkie_wire::{
+    DeviceId, Digest, Envelope, EnvelopeError, Header, Incarnations, Roster, SegmentNumber,
+};
 
 use crate::change::{Change, ChangeNumber, Dot};
 use crate::clock::Stamp;
 use crate::keys::EpochKey;
-use crate::seal::{Expected, Heads, OpenAction, OpenError, SegmentBody, open_segment};
+use crate::seal::{ChangesOf, Expected, Heads, OpenAction, OpenError, SegmentBody, open_segment};
 
 /// The state that decides: who belongs to the vault, how far each chain was read, and the keys.
 pub struct Inbox<'a> {
     /// The verified roster.
     pub roster: &'a Roster,
-    /// This device; its own segments are known.
+    /// The further chains known of its devices; [`receive`](Self::receive) adds those it learns.
+    pub incarnations: Incarnations,
+    /// The chain of this store; its segments are known.
     pub own: DeviceId,
+    /// The last change of that chain that this store made.
+    pub own_changes: ChangeNumber,
     /// The epoch keys at hand.
     pub epoch_keys: &'a [EpochKey],
-    /// The last segment accepted of each device; advanced by [`receive`](Self::receive).
+    /// The last segment accepted of each chain; advanced by [`receive`](Self::receive).
     pub heads: Heads,
 }
 
@@ -26,11 +32,11 @@ pub struct Inbox<'a> {
 pub enum Verdict {
     /// The next segment of its device: authentic, and to be applied.
     Opened {
-        /// Who sealed it.
+        /// The chain it is of.
         device: DeviceId,
         /// Its sender's clock when it was sealed.
         stamp: Stamp,
-        /// Its changes, in order.
+        /// Its changes, in order; a copy of a store sends those of an earlier chain again.
         changes: Vec<Change>,
     },
     /// Known already.
@@ -100,18 +106,39 @@ impl fmt::Debug for Inbox<'_> {
 }
 
 impl Inbox<'_> {
-    /// The last segment accepted of a device, or where its chain begins.
+    /// The last segment accepted of a chain, or where it begins.
     fn expected(&self, device: DeviceId) -> Option<Expected> {
         let (last, previous) = match self.heads.get(&device) {
             Some((number, digest)) => (*number, *digest),
-            None => (SegmentNumber(0), self.roster.member(device)?.added),
+            None => (SegmentNumber(0), self.incarnations.beginning(self.roster, device)?),
         };
         Some(Expected { number: last.next()?, previous })
     }
 
     fn is_signed(&self, envelope: &Envelope) -> bool {
-        let member = self.roster.member(envelope.header().device);
-        member.is_some_and(|member| envelope.verify(&member.keys.signing_key).is_ok())
+        let owner = self.incarnations.owner(self.roster, envelope.header().device);
+        owner.is_some_and(|(_, member)| envelope.verify(&member.keys.signing_key).is_ok())
+    }
+
+    fn is_ahead_of_own(&self, dot: Dot) -> bool {
+        dot.device == self.own && dot.number > self.own_changes
+    }
+
+    /// The changes of a body; `None` if this version cannot read one of them.
+    fn decode(&self, header: &Header, body: &SegmentBody) -> Option<Vec<Change>> {
+        let (member, sender) = self.incarnations.owner(self.roster, header.device)?;
+        // Whatever chain is named, it is one of the sender's own: nobody speaks for another.
+        let device = match body.changes_of {
+            ChangesOf::Sender => header.device,
+            ChangesOf::Device => member,
+            ChangesOf::Incarnation(token) => sender.chain(Some(token)).0,
+        };
+        let numbered = (body.first_change..).zip(&body.changes);
+        numbered
+            .map(|(number, bytes)| {
+                Change::from_bytes(Dot { device, number: ChangeNumber(number) }, bytes).ok()
+            })
+            .collect()
     }
 
     /// Judges one envelope; a segment that opens becomes its device's head.
@@ -125,6 +152,10 @@ impl Inbox<'_> {
         if device == self.own {
             return Verdict::Duplicate;
         }
+        // Only what its member signed makes a chain known.
+        if self.incarnations.introduce(self.roster, header) && !self.is_signed(&envelope) {
+            self.incarnations.remove(device);
+        }
         let digest = envelope.digest();
         if self.heads.get(&device) == Some(&(number, digest)) {
             return Verdict::Duplicate;
@@ -136,8 +167,14 @@ impl Inbox<'_> {
             let vault = self.roster.vault();
             self.epoch_keys.iter().find(|key| key.derive_key_id(vault) == key_id)
         };
-        match open_segment(&envelope, self.roster, expected, find) {
-            Ok(body) => match decode(device, &body) {
+        match open_segment(&envelope, self.roster, &self.incarnations, expected, find) {
+            Ok(body) => match self.decode(header, &body) {
+                // A copy of this store has gone on where this one stands: once this one has noticed,
+                // and writes another chain, they are another's changes.
+                Some(changes) if changes.iter().any(|change| self.is_ahead_of_own(change.dot)) => {
+                    let (reason, bytes) = (HoldReason::Gap, envelope.into_bytes());
+                    Verdict::Held { device, number, digest, reason, bytes }
+                }
                 Some(changes) => {
                     self.heads.insert(device, (number, digest));
                     Verdict::Opened { device, stamp: Stamp(body.stamp), changes }
@@ -171,16 +208,6 @@ impl Inbox<'_> {
             }
         }
     }
-}
-
-/// The changes of a body; `None` if this version cannot read one of them.
-fn decode(device: DeviceId, body: &SegmentBody) -> Option<Vec<Change>> {
-    let numbered = (body.first_change..).zip(&body.changes);
-    numbered
-        .map(|(number, bytes)| {
-            Change::from_bytes(Dot { device, number: ChangeNumber(number) }, bytes).ok()
-        })
-        .collect()
 }
 
 fn hold_reason(error: OpenError) -> HoldReason {

@@ -6,5 +6,6 @@ mod conflicts;
 mod fields;
 mod harm;
 mod inbox;
+mod renaming;
 mod vectors;
 mod world;

@@ -34,12 +34,15 @@ pub(super) async fn pull(
         Err(problem) => return Err(body::refuse(&app, body, problem).await),
     };
     let received = body::read(&app, body, SMALL_BODY_BYTES_MAX).await?;
-    let PullRequest { epoch, cursor } = received.decode()?;
+    let PullRequest { epoch, cursor, incarnation } = received.decode()?;
     let mut held = Arc::clone(&app.body_bytes)
         .try_acquire_many_owned(PAGE_HELD_BYTES)
         .map_err(|_| Problem::busy())?;
     let (pulled, roster) = app
-        .as_member(caller, |member, _| app.store.pull(PullPlan { member, epoch, cursor }))
+        .as_member(caller, |member, keys| {
+            let (chain, _) = keys.chain(incarnation);
+            app.store.pull(PullPlan { member, chain, epoch, cursor })
+        })
         .await?;
     let taken: usize = pulled.envelopes.iter().map(Vec::len).sum();
     // Most pages are small: what this one does not take is for others.

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use selkie_wire::limits::REQUEST_BYTES_MAX;
 use selkie_wire::relay::{PushRequest, PushResponse};
 use selkie_wire::roster::Member;
-use selkie_wire::{Envelope, EnvelopeType};
+use selkie_wire::{DeviceId, Digest, Envelope, EnvelopeType, VaultId};
 
 use super::VaultPath;
 use crate::app::{App, Caller};
@@ -34,14 +34,14 @@ pub(super) async fn push(
     };
     let mut received = body::read(&app, body, REQUEST_BYTES_MAX).await?;
     // A device's keys never change, so what they signed is judged once, however the roster moves.
-    let work = move || judge_all(&mut received, caller, &member).map(|offers| (offers, received));
+    let work = move || judge_all(&mut received, caller, &member).map(|judged| (judged, received));
     let judged = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())?;
     // The body's permits count for the envelopes until they are written.
-    let (offers, _received) = judged?;
+    let (((chain, beginning), offers), _received) = judged?;
     let (pushed, _) = app
-        .as_member(caller, |member, keys| {
+        .as_member(caller, |member, _| {
             let offers = Arc::clone(&offers);
-            app.store.push(PushPlan { member, added: keys.added, offers })
+            app.store.push(PushPlan { member, chain, beginning, offers })
         })
         .await?;
     Ok(Answer::of(&PushResponse {
@@ -51,23 +51,31 @@ pub(super) async fn push(
     }))
 }
 
+/// A chain, and what its first envelope follows.
+type Chain = (DeviceId, Digest);
 type Offers = Arc<[Option<Offer>]>;
 
-fn judge_all(received: &mut Received, caller: Caller, member: &Member) -> Result<Offers, Problem> {
-    let PushRequest { envelopes } = received.take()?;
-    let judged = envelopes.into_iter().map(|bytes| judge(bytes.into(), caller, member));
-    Ok(judged.collect())
+fn judge_all(
+    received: &mut Received,
+    caller: Caller,
+    member: &Member,
+) -> Result<(Chain, Offers), Problem> {
+    let PushRequest { envelopes, incarnation } = received.take()?;
+    let chain = member.chain(incarnation);
+    let (vault, key) = (caller.vault, &member.keys.signing_key);
+    let judged = envelopes.into_iter().map(|bytes| judge(bytes.into(), vault, chain.0, key));
+    Ok((chain, judged.collect()))
 }
 
 /// An envelope that the caller sealed for this vault; none for anything else. Clients judge again
 /// and never rely on this: it only keeps rubbish out.
-fn judge(bytes: Vec<u8>, caller: Caller, member: &Member) -> Option<Offer> {
+fn judge(bytes: Vec<u8>, vault: VaultId, chain: DeviceId, signing_key: &[u8; 32]) -> Option<Offer> {
     let envelope = Envelope::parse(bytes).ok()?;
     let header = envelope.header();
     let own = header.envelope_type == EnvelopeType::Segment
-        && header.vault == caller.vault
-        && header.device == caller.device;
-    if !own || envelope.verify(&member.keys.signing_key).is_err() {
+        && header.vault == vault
+        && header.device == chain;
+    if !own || envelope.verify(signing_key).is_err() {
         return None;
     }
     let (number, previous, digest) = (header.number, header.previous, envelope.digest());

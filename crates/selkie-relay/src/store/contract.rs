@@ -58,14 +58,15 @@ fn chain(device: DeviceId, count: u64, len: usize) -> Vec<Offer> {
 
 async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     let offers: Arc<[_]> = offers.iter().cloned().map(Some).collect();
-    let plan = PushPlan { member: seen(device, 1), added: ADDED, offers };
+    let plan = PushPlan { member: seen(device, 1), chain: device, beginning: ADDED, offers };
     let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
     pushed
 }
 
 async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
     let member = seen(device, 1);
-    let plan = PullPlan { member, epoch: Some(epoch), cursor: Cursor(cursor) };
+    let plan =
+        PullPlan { member, chain: member.device, epoch: Some(epoch), cursor: Cursor(cursor) };
     let Ok(Judged::Done(pulled)) = store.pull(plan).await else { panic!("not judged") };
     pulled
 }
@@ -119,7 +120,7 @@ async fn a_refused_envelope_leaves_the_others_alone() {
         make_vault(store).await;
         let good = chain(PHONE, 2, 100);
         let offers: Arc<[_]> = [None, Some(good[0].clone()), None, Some(good[1].clone())].into();
-        let plan = PushPlan { member: seen(PHONE, 1), added: ADDED, offers };
+        let plan = PushPlan { member: seen(PHONE, 1), chain: PHONE, beginning: ADDED, offers };
         let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
         assert_eq!(pushed.outcomes, [O::Refused, O::Stored, O::Refused, O::Stored]);
     })
@@ -157,7 +158,8 @@ async fn a_place_of_another_epoch_or_beyond_the_end_reads_from_the_beginning() {
             let page = pull(store, LAPTOP, epoch, cursor).await;
             assert_eq!(page.envelopes, bytes_of(&phone), "{epoch:?} {cursor}");
         }
-        let first = PullPlan { member: seen(LAPTOP, 1), epoch: None, cursor: Cursor(2) };
+        let first =
+            PullPlan { member: seen(LAPTOP, 1), chain: LAPTOP, epoch: None, cursor: Cursor(2) };
         let Ok(Judged::Done(page)) = store.pull(first).await else { panic!("not judged") };
         assert_eq!(page.envelopes, bytes_of(&phone));
     })
@@ -224,10 +226,14 @@ async fn a_member_judged_by_an_older_roster_is_judged_anew() {
     check(ROOM, async |store| {
         let push_plan = |roster| {
             let offers = chain(PHONE, 1, 100).into_iter().map(Some).collect();
-            PushPlan { member: seen(PHONE, roster), added: ADDED, offers }
+            PushPlan { member: seen(PHONE, roster), chain: PHONE, beginning: ADDED, offers }
         };
-        let pull_plan =
-            |roster| PullPlan { member: seen(LAPTOP, roster), epoch: None, cursor: Cursor(0) };
+        let pull_plan = |roster| PullPlan {
+            member: seen(LAPTOP, roster),
+            chain: LAPTOP,
+            epoch: None,
+            cursor: Cursor(0),
+        };
         assert_eq!(store.push(push_plan(0)).await, Ok(Judged::Moved), "no such vault");
         assert_eq!(store.pull(pull_plan(0)).await, Ok(Judged::Moved), "no such vault");
         make_vault(store).await;
@@ -337,13 +343,14 @@ async fn vaults_and_mailboxes_know_nothing_of_each_other() {
         assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
         push(store, PHONE, &chain(PHONE, 2, 100)).await;
         let member = Seen { vault: other, ..seen(LAPTOP, 1) };
-        let plan = PullPlan { member, epoch: Some(EPOCH), cursor: Cursor(0) };
+        let plan = PullPlan { member, chain: member.device, epoch: Some(EPOCH), cursor: Cursor(0) };
         let Ok(Judged::Done(page)) = store.pull(plan).await else { panic!("not judged") };
         assert_eq!(page.envelopes, Vec::<Vec<u8>>::new());
         // The same device id may be in two vaults, with a chain in each.
         let plan = PushPlan {
             member: Seen { vault: other, ..seen(PHONE, 1) },
-            added: ADDED,
+            chain: member.device,
+            beginning: ADDED,
             offers: chain(PHONE, 1, 50).into_iter().map(Some).collect(),
         };
         let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
@@ -366,7 +373,12 @@ async fn concurrent_writers_leave_no_hole_behind_a_cursor() {
                 .zip(&chains)
                 .map(|(device, chain)| {
                     let offers = chain[step..=step].iter().cloned().map(Some).collect();
-                    store.push(PushPlan { member: seen(*device, 1), added: ADDED, offers })
+                    store.push(PushPlan {
+                        member: seen(*device, 1),
+                        chain: *device,
+                        beginning: ADDED,
+                        offers,
+                    })
                 })
                 .collect();
             let page = pull(store, LAPTOP, EPOCH, cursor).await;

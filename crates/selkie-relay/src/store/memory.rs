@@ -75,7 +75,7 @@ impl Vault {
     }
 
     fn push(&mut self, plan: &PushPlan, vault_bytes_max: u64) -> Pushed {
-        let device = plan.member.device;
+        let device = plan.chain;
         let mut outcomes = Vec::with_capacity(plan.offers.len());
         for offer in plan.offers.iter() {
             let Some(offer) = offer else {
@@ -84,7 +84,7 @@ impl Vault {
             };
             let room_bytes = vault_bytes_max.saturating_sub(self.used_bytes);
             let stored = self.digest(device, offer.number);
-            let outcome = judge(&self.head(device), plan.added, offer, stored, room_bytes);
+            let outcome = judge(&self.head(device), plan.beginning, offer, stored, room_bytes);
             if outcome == PushOutcome::Stored {
                 self.used_bytes += offer.bytes.len() as u64;
                 self.chains.entry(device).or_default().push(offer.digest);
@@ -96,7 +96,7 @@ impl Vault {
     }
 
     fn pull(&self, plan: &PullPlan, epoch: RelayEpoch) -> Pulled {
-        let device = plan.member.device;
+        let device = plan.chain;
         let end = self.segments.len() as u64;
         let known = plan.epoch == Some(epoch) && plan.cursor.0 <= end;
         let start = if known { plan.cursor.0 } else { 0 };

@@ -90,8 +90,10 @@ pub(crate) struct Offer {
 #[derive(Clone, Debug)]
 pub(crate) struct PushPlan {
     pub(crate) member: Seen,
-    /// Digest of the device's Add entry: what its first envelope follows.
-    pub(crate) added: Digest,
+    /// Which of the member's chains the envelopes are of.
+    pub(crate) chain: DeviceId,
+    /// What that chain's first envelope follows.
+    pub(crate) beginning: Digest,
     /// In the order sent; none where the envelope was refused already.
     pub(crate) offers: Arc<[Option<Offer>]>,
 }
@@ -124,6 +126,8 @@ pub(crate) struct Pushed {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PullPlan {
     pub(crate) member: Seen,
+    /// The chain that the member writes; its envelopes are left out.
+    pub(crate) chain: DeviceId,
     pub(crate) epoch: Option<RelayEpoch>,
     pub(crate) cursor: Cursor,
 }
@@ -189,7 +193,7 @@ pub(crate) trait Store: Send + Sync + 'static {
 /// The rule of every store: a chain only grows at its end, and nothing in it changes.
 pub(crate) fn judge(
     head: &Head,
-    added: Digest,
+    beginning: Digest,
     offer: &Offer,
     stored: Option<Digest>,
     room_bytes: u64,
@@ -207,7 +211,7 @@ pub(crate) fn judge(
     match head.digest {
         // Its sender holds another envelope under the head's number than this relay does.
         Some(digest) if digest != offer.previous => return PushOutcome::Fork,
-        None if added != offer.previous => return PushOutcome::Refused,
+        None if beginning != offer.previous => return PushOutcome::Refused,
         _ => {}
     }
     if offer.bytes.len() as u64 > room_bytes { PushOutcome::Quota } else { PushOutcome::Stored }

@@ -86,7 +86,7 @@ impl Writer {
 /// None if the relay died before it answered.
 fn try_push(member: &Member, envelopes: &[Vec<u8>]) -> Option<PushResponse> {
     let envelopes = envelopes.iter().cloned().map(Into::into).collect();
-    let body = cbor::encode(&selkie_wire::relay::PushRequest { envelopes });
+    let body = cbor::encode(&selkie_wire::relay::PushRequest { envelopes, incarnation: None });
     let reply =
         member.client.send("POST", &member.path("push"), Some(&member.token), &body).ok()?;
     Some(reply.message())

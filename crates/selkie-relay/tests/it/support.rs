@@ -98,7 +98,13 @@ impl Vault {
             previous_key: if epoch == 0 { Vec::new() } else { vec![3; 8] },
         };
         let (last, last_digest) = (SegmentNumber(device.number), device.last);
-        self.append(&Operation::Revoke { device: device.id, last, last_digest, rotation });
+        self.append(&Operation::Revoke {
+            device: device.id,
+            last,
+            last_digest,
+            rotation,
+            chains: None,
+        });
     }
 
     pub fn raise_version(&mut self) {
@@ -300,7 +306,11 @@ impl Member {
 
     pub fn try_push(&self, envelopes: &[Vec<u8>]) -> Reply {
         let envelopes = envelopes.iter().cloned().map(ByteVec::from).collect();
-        self.client.post(&self.path("push"), Some(&self.token), &PushRequest { envelopes })
+        self.client.post(
+            &self.path("push"),
+            Some(&self.token),
+            &PushRequest { envelopes, incarnation: None },
+        )
     }
 
     pub fn push(&self, envelopes: &[Vec<u8>]) -> PushResponse {
@@ -312,7 +322,7 @@ impl Member {
     }
 
     pub fn try_pull(&self, epoch: Option<RelayEpoch>, cursor: u64) -> Reply {
-        let request = PullRequest { epoch, cursor: Cursor(cursor) };
+        let request = PullRequest { epoch, cursor: Cursor(cursor), incarnation: None };
         self.client.post(&self.path("pull"), Some(&self.token), &request)
     }
 

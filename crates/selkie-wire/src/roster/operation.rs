@@ -86,6 +86,20 @@ pub struct RecoveryKeys {
     pub sealed_admin_key: Vec<u8>,
 }
 
+/// Where a further chain of a device ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ChainEnd {
+    /// The chain.
+    #[n(0)]
+    pub chain: DeviceId,
+    /// Its last segment that counts.
+    #[n(1)]
+    pub last: SegmentNumber,
+    /// That segment's digest.
+    #[n(2)]
+    pub last_digest: Digest,
+}
+
 /// What an entry does.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Operation {
@@ -131,6 +145,9 @@ pub enum Operation {
         /// The epoch after it.
         #[n(3)]
         rotation: Rotation,
+        /// Its further chains, and their last segments that count; of others, none does.
+        #[n(4)]
+        chains: Option<Vec<ChainEnd>>,
     },
     /// Raises the oldest format a member may write; never lowers it.
     #[n(4)]

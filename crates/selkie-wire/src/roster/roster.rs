@@ -7,7 +7,7 @@ use super::{
     Rotation, SIGNATURE_LEN, Wrap,
 };
 use crate::envelope::{SUITE_1, verify_digest};
-use crate::ids::{DeviceId, Digest, RosterNumber, SegmentNumber, VaultId};
+use crate::ids::{DeviceId, Digest, IncarnationToken, RosterNumber, SegmentNumber, VaultId};
 use crate::limits::{DEVICES_MAX, ROSTER_ENTRIES_MAX};
 
 const GENESIS_LABEL: &[u8] = b"selkie/1/genesis\0";
@@ -21,6 +21,35 @@ pub struct Member {
     pub added: Digest,
     /// Set once revoked: its last segment that counts.
     pub revoked: Option<(SegmentNumber, Digest)>,
+    /// Once revoked: the last segments that count of its further chains.
+    pub revoked_chains: BTreeMap<DeviceId, (SegmentNumber, Digest)>,
+}
+
+impl Member {
+    /// The id of one of the member's chains, and what `previous` of its first envelope is.
+    #[must_use]
+    pub fn chain(&self, incarnation: Option<IncarnationToken>) -> (DeviceId, Digest) {
+        match incarnation {
+            Some(token) => {
+                let id = DeviceId::of_incarnation(&self.keys.signing_key, token);
+                (id, Digest(token.0))
+            }
+            None => (self.keys.device_id(), self.added),
+        }
+    }
+
+    /// Whether a segment of one of the member's chains counts, by the member's revocation: those up
+    /// to the one the revocation names do.
+    #[must_use]
+    pub fn counts(&self, chain: DeviceId, number: SegmentNumber, digest: Digest) -> bool {
+        let Some(last) = self.revoked else { return true };
+        let last = match self.revoked_chains.get(&chain) {
+            Some(last) => *last,
+            None if chain == self.keys.device_id() => last,
+            None => return false,
+        };
+        number < last.0 || (number == last.0 && digest == last.1)
+    }
 }
 
 /// The verified chain, and what it says.
@@ -117,7 +146,7 @@ impl Roster {
             Operation::Genesis { .. } => return Err(RosterError::Meaning),
             Operation::Add { keys, consent } => self.add(keys, consent, digest)?,
             Operation::Rotate { rotation } => self.rotate(rotation, None)?,
-            Operation::Revoke { device, last, last_digest, rotation } => {
+            Operation::Revoke { device, last, last_digest, rotation, chains } => {
                 let live = self.members.get(device).is_some_and(|member| member.revoked.is_none());
                 if !live {
                     return Err(RosterError::Meaning);
@@ -125,6 +154,9 @@ impl Roster {
                 self.rotate(rotation, Some(*device))?;
                 if let Some(member) = self.members.get_mut(device) {
                     member.revoked = Some((*last, *last_digest));
+                    let ends = chains.iter().flatten();
+                    member.revoked_chains =
+                        ends.map(|end| (end.chain, (end.last, end.last_digest))).collect();
                 }
             }
             Operation::MinVersion { version } => {
@@ -154,7 +186,8 @@ impl Roster {
         if self.members.contains_key(&keys.device_id()) {
             return Err(RosterError::Meaning);
         }
-        let member = Member { keys: keys.clone(), added, revoked: None };
+        let revoked_chains = BTreeMap::new();
+        let member = Member { keys: keys.clone(), added, revoked: None, revoked_chains };
         self.members.insert(keys.device_id(), member);
         Ok(())
     }

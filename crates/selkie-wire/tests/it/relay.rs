@@ -58,7 +58,7 @@ fn messages_have_the_bytes_of_the_specification() {
         &RosterHead { vault: VAULT, number: RosterNumber(2), digest: DIGEST },
         "a3 00 5820 11*32 01 02 02 5820 33*32",
     );
-    check(&PushRequest { envelopes: vec![vec![1].into()] }, "a1 00 81 41 01");
+    check(&PushRequest { envelopes: vec![vec![1].into()], incarnation: None }, "a1 00 81 41 01");
 }
 
 #[test]
@@ -77,8 +77,11 @@ fn answers_have_the_bytes_of_the_specification() {
         &PushResponse { epoch: EPOCH, outcomes: vec![], head: Head::default() },
         "a3 00 50 44*16 01 80 02 a1 00 00",
     );
-    check(&PullRequest { epoch: None, cursor: Cursor(0) }, "a1 01 00");
-    check(&PullRequest { epoch: Some(EPOCH), cursor: Cursor(24) }, "a2 00 50 44*16 01 1818");
+    check(&PullRequest { epoch: None, cursor: Cursor(0), incarnation: None }, "a1 01 00");
+    check(
+        &PullRequest { epoch: Some(EPOCH), cursor: Cursor(24), incarnation: None },
+        "a2 00 50 44*16 01 1818",
+    );
     check(
         &PullResponse {
             epoch: EPOCH,
@@ -98,8 +101,11 @@ fn accepts<T: for<'b> Decode<'b, ()> + PartialEq + Debug>(text: &str, expected: 
 
 #[test]
 fn what_a_later_version_adds_is_passed_over_and_null_is_nothing() {
-    accepts("a2 01 00 1863 81 f6", &PullRequest { epoch: None, cursor: Cursor(0) });
-    accepts("a2 00 f6 01 00", &PullRequest { epoch: None, cursor: Cursor(0) });
+    accepts(
+        "a2 01 00 1863 81 f6",
+        &PullRequest { epoch: None, cursor: Cursor(0), incarnation: None },
+    );
+    accepts("a2 00 f6 01 00", &PullRequest { epoch: None, cursor: Cursor(0), incarnation: None });
     accepts("a2 00 00 01 f6", &Head::default());
 }
 

@@ -85,7 +85,13 @@ fn rotate(rotation: Rotation) -> Operation {
 }
 
 fn revoke(device: DeviceId, rotation: Rotation) -> Operation {
-    Operation::Revoke { device, last: SegmentNumber(7), last_digest: Digest([7; 32]), rotation }
+    Operation::Revoke {
+        device,
+        last: SegmentNumber(7),
+        last_digest: Digest([7; 32]),
+        rotation,
+        chains: None,
+    }
 }
 
 /// Two devices (seeds 10 and 11), one epoch, version 3, and a third device (12) that is revoked.

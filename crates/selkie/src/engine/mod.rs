@@ -3,6 +3,7 @@
 //! In: a vault and a relay's address. Out: an up-to-date vault, a report, a new member. What never
 //! happens here: a decision about data; a lock on the store while the network is waited for.
 
+mod fork;
 mod pairing;
 mod sync;
 

@@ -6,10 +6,10 @@ use selkie_wire::relay::{Head, PullResponse, PushOutcome, PushRequest, RosterEnt
 use selkie_wire::roster::RosterEntry;
 use selkie_wire::{Digest, SegmentNumber};
 
-use crate::Error;
 use crate::store::{Identity, TrackedPosition};
 use crate::transport::{Transport, TransportError};
 use crate::vault::Vault;
+use crate::{Error, ErrorKind};
 
 /// Pages in a row that bring nothing to a relay that always has more.
 const EMPTY_PAGES_MAX: u32 = 64;
@@ -99,6 +99,10 @@ pub(crate) fn run_over(
         empty_pages: 0,
     };
     let mut outcome = run.drive();
+    if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fork) {
+        outcome = super::fork::heal(vault, url, &run.identity, &mut *run.transport)
+            .and_then(|()| run.drive());
+    }
     // What a machine answers now need not wait for the next run.
     let attended = vault.attend();
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
@@ -166,6 +170,7 @@ impl Run<'_> {
         Ok(Known {
             position: state.position,
             acknowledged: state.acknowledged,
+            incarnation: database.incarnation()?,
             own: database.own_head()?,
             unsealed: database.unsealed_count()? > 0,
             roster: self.identity.roster.last(),
@@ -185,10 +190,10 @@ impl Run<'_> {
     }
 
     fn push(&mut self, engine: &mut Engine, after: SegmentNumber) -> Result<(), Failure> {
-        let (outgoing, own) = {
+        let (outgoing, own, incarnation) = {
             let mut database = self.vault.database();
             database.seal_waiting(&self.identity)?;
-            (database.outgoing(after)?, database.own_head()?)
+            (database.outgoing(after)?, database.own_head()?, database.incarnation()?)
         };
         if outgoing.envelopes.is_empty() {
             engine.pushed(own, &[], None)?;
@@ -196,8 +201,8 @@ impl Run<'_> {
         }
         self.report.rounds += 1;
         let envelopes = outgoing.envelopes.into_iter().map(Into::into).collect();
-        let response =
-            self.transport.push(&PushRequest { envelopes }).map_err(Error::from_transport)?;
+        let request = PushRequest { envelopes, incarnation };
+        let response = self.transport.push(&request).map_err(Error::from_transport)?;
         let outcome = engine.pushed(own, &outgoing.numbers, Some(&response));
         self.report.quota_exhausted |= response.outcomes.contains(&PushOutcome::Quota);
         let database = self.vault.database();

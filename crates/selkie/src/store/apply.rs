@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use selkie_core::change::{Change, Dot};
+use selkie_core::change::{Change, ChangeNumber};
 use selkie_core::clock::Stamp;
 use selkie_core::merge::{Overwritten, POLICY_COLLECTION, Replica, SCHEMA_COLLECTION};
 use selkie_core::record::RecordKey;
@@ -17,6 +17,7 @@ use selkie_wire::{DeviceId, Digest, SegmentNumber};
 use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
 use super::identity::{Identity, from_sql, segment_number, to_sql};
+use super::incarnation::{incarnations, store_incarnations};
 use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
 use crate::watch::{Event, EventKind};
@@ -57,22 +58,25 @@ impl Database {
         envelopes: Vec<Vec<u8>>,
         now_ms: u64,
     ) -> Result<Applied, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read inside, or another process's progress would be taken back.
-        let heads = heads(&sql)?;
+        let (next_own, _) = Rows::new(&sql, cache)?.next_change(identity.device_id())?;
         let mut inbox = Inbox {
             roster: &identity.roster,
-            own: identity.device_id(),
+            incarnations: incarnations(&sql, &identity.roster)?,
+            own: next_own.device,
+            own_changes: ChangeNumber(next_own.number.0.saturating_sub(1)),
             epoch_keys: &identity.epoch_keys,
-            heads,
+            heads: heads(&sql)?,
         };
         let mut applied = Applied::default();
         let work = || {
             let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
             store_heads(&sql, &inbox.heads)?;
+            store_incarnations(&sql, &inbox.incarnations)?;
             let mut rows = Rows::new(&sql, cache)?;
-            merge_bodies(&mut rows, inbox.own, bodies, now_ms, &mut applied)?;
+            merge_bodies(&mut rows, identity.device_id(), bodies, now_ms, &mut applied)?;
             if let Some(at) = at {
                 super::sync_state::store_position(&sql, at)?;
             }
@@ -225,12 +229,12 @@ fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
 /// Merges the changes of opened segments into the records they touch.
 fn merge_bodies(
     rows: &mut Rows<'_>,
-    own: DeviceId,
+    device: DeviceId,
     bodies: Vec<(Stamp, Vec<Change>)>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
-    let (next_own, mut clock) = rows.next_change()?;
+    let (next_own, mut clock) = rows.next_change(device)?;
     let mut changes = Vec::new();
     for (stamp, opened) in bodies {
         clock.observe(stamp, now_ms);
@@ -249,7 +253,7 @@ fn merge_bodies(
             Some((key.clone(), std::mem::take(&mut record.as_mut()?.registers)))
         })
         .collect();
-    let context = load_context(rows.connection, Dot { device: own, number: next_own })?;
+    let context = load_context(rows.connection, next_own)?;
     let dead = load_dead(rows.connection, &changes)?;
     let (context_before, dead_before) = (context.clone(), dead.clone());
     let mut replica = Replica::from_parts(registers, context, dead);

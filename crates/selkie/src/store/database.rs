@@ -25,6 +25,8 @@ const STATEMENTS_MAX: usize = 64;
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) cache: super::rows::Cache,
+    /// Where the store says how far it has sealed; not yet known while the store is being made.
+    pub(super) chain_file: Option<super::chain_file::ChainFile>,
 }
 
 impl Database {
@@ -33,7 +35,7 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::SQLITE_OPEN_CREATE)?;
         configure(&connection)?;
         schema::create(&connection)?;
-        Ok(Self { connection, cache: super::rows::Cache::default() })
+        Ok(Self::new(connection))
     }
 
     /// Opens an existing database file.
@@ -41,7 +43,11 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::empty())?;
         schema::check(&connection)?;
         configure(&connection)?;
-        Ok(Self { connection, cache: super::rows::Cache::default() })
+        Ok(Self::new(connection))
+    }
+
+    fn new(connection: Connection) -> Self {
+        Self { connection, cache: super::rows::Cache::default(), chain_file: None }
     }
 
     /// Writes the log back into the file and closes; the file is then complete by itself.

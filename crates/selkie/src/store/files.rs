@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use selkie_core::keys::{AdminKey, KdfParameters, KeySlots, RecoveryCode, StoreKey};
 
+use super::chain_file::ChainFile;
 use super::database::Database;
 use super::identity::NewIdentity;
 use crate::system::SystemRandom;
@@ -76,10 +77,12 @@ impl StoreFiles {
     pub(crate) fn open(&self, credential: &OwnedCredential) -> Result<(Database, StoreKey), Error> {
         let slots = self.read_slots()?;
         let store_key = slots.unlock(&credential.as_credential())?;
-        let database = Database::open(&self.database, &store_key.derive_database_key())?;
+        let mut database = Database::open(&self.database, &store_key.derive_database_key())?;
         if database.store_id()? != slots.store_id() {
             return Err(Error::new(ErrorKind::Storage, "the key file belongs to another store"));
         }
+        database.chain_file = Some(ChainFile::of(&self.database, slots.store_id()));
+        database.notice_copy()?;
         Ok((database, store_key))
     }
 
@@ -163,7 +166,10 @@ fn create_files(
     sync_directory(&files.slots)?;
     fs::rename(&files.unfinished, &files.database)?;
     sync_directory(&files.database)?;
-    Database::open(&files.database, &key)
+    let mut database = Database::open(&files.database, &key)?;
+    database.chain_file = Some(ChainFile::of(&files.database, slots.store_id()));
+    database.write_chain_file()?;
+    Ok(database)
 }
 
 /// What an interrupted creation left was never acknowledged: nobody has its key.
@@ -180,7 +186,7 @@ fn remove_unfinished(path: &Path) -> Result<(), Error> {
 }
 
 /// Makes a rename or creation in a directory durable.
-fn sync_directory(path: &Path) -> Result<(), Error> {
+pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     {
         let directory = match path.parent() {

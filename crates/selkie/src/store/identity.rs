@@ -62,7 +62,8 @@ impl Database {
         let added = new.roster.member(device).ok_or_else(damaged)?.added;
         let transaction = self.connection.transaction()?;
         transaction.execute(
-            "INSERT INTO local VALUES (1, ?1, ?2, ?3, ?4, 0, 0, 0)",
+            "INSERT INTO local (one, store_id, vault, device_secrets, device_added, changes_sealed,
+             stamp, tended_at) VALUES (1, ?1, ?2, ?3, ?4, 0, 0, 0)",
             params![
                 store_id.0,
                 new.roster.vault().as_bytes(),

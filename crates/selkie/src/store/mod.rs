@@ -8,13 +8,16 @@
 
 mod apply;
 mod attention;
+mod chain_file;
 mod conflicts;
 mod context;
 mod database;
 mod digest;
 mod files;
+mod fork;
 mod history;
 mod identity;
+mod incarnation;
 mod outbox;
 mod purge;
 mod query;
@@ -30,6 +33,7 @@ pub(crate) use apply::TrackedPosition;
 pub(crate) use attention::{Resolver, answer};
 pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_store};
+pub(crate) use fork::Theirs;
 pub(crate) use identity::{Identity, NewIdentity};
 pub use query::{Filter, Query};
 pub(crate) use transaction::check_collection_name;

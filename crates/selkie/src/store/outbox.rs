@@ -1,10 +1,12 @@
 //! Own changes on their way out: sealed into segments, and kept until others have them.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use selkie_core::seal::{Heads, SealContext, SegmentBody, seal_segment};
+use selkie_core::seal::{
+    ChangesOf, Expected, Heads, OpenError, SealContext, SegmentBody, open_segment, seal_segment,
+};
 use selkie_wire::limits::{PAGE_SEGMENTS_MAX, PUSH_BYTES_MAX, SEGMENT_BODY_BYTES_TARGET};
 use selkie_wire::relay::Head;
-use selkie_wire::{Digest, SegmentNumber};
+use selkie_wire::{Digest, Envelope, IncarnationToken, SegmentNumber};
 
 use super::database::Database;
 use super::identity::{Identity, damaged, from_sql, segment_number, to_sql};
@@ -21,8 +23,11 @@ pub(crate) struct Outgoing {
 impl Database {
     /// How many changes wait to be sealed.
     pub(crate) fn unsealed_count(&self) -> Result<u64, Error> {
-        let count: i64 =
-            self.connection.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
+        let count: i64 = self.connection.query_row(
+            "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM resend)",
+            [],
+            |row| row.get(0),
+        )?;
         Ok(from_sql(count))
     }
 
@@ -66,10 +71,11 @@ impl Database {
         loop {
             let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if !seal_next(&sql, identity, &heads)? {
-                return Ok(());
+                break;
             }
             sql.commit()?;
         }
+        self.write_chain_file()
     }
 
     /// Own segments after a number, as many as go into one push.
@@ -93,7 +99,7 @@ impl Database {
     }
 }
 
-fn own_head(sql: &Connection) -> Result<Head, Error> {
+pub(super) fn own_head(sql: &Connection) -> Result<Head, Error> {
     let mut statement =
         sql.prepare_cached("SELECT number, digest FROM segment ORDER BY number DESC LIMIT 1")?;
     let head = statement
@@ -105,64 +111,139 @@ fn own_head(sql: &Connection) -> Result<Head, Error> {
     }))
 }
 
-/// Seals the first changes of the log into the next segment, if there are any.
+/// Takes what goes into one segment: consecutive changes of one chain. Returns the place of the last.
+fn take(
+    sql: &Connection,
+    changes: &str,
+    body: &mut SegmentBody,
+) -> Result<Option<(i64, i64)>, Error> {
+    let mut statement = sql.prepare_cached(changes)?;
+    let mut rows = statement.query([])?;
+    let (mut size_bytes, mut last, mut chain) = (0, None, None);
+    while let Some(row) = rows.next()? {
+        let (place, number, bytes): (i64, i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(3)?);
+        let token: Option<[u8; 32]> = row.get(4)?;
+        size_bytes += bytes.len();
+        let follows =
+            last.is_none_or(|(_, last)| number == last + 1) && *chain.get_or_insert(token) == token;
+        if !follows || (size_bytes > SEGMENT_BODY_BYTES_TARGET && last.is_some()) {
+            break;
+        }
+        if last.is_none() {
+            body.first_change = from_sql(number);
+        }
+        last = Some((place, number));
+        body.stamp = u64::from_ne_bytes(row.get::<_, i64>(2)?.to_ne_bytes());
+        body.changes.push(bytes);
+        body.changes_of = token
+            .map_or(ChangesOf::Device, |token| ChangesOf::Incarnation(IncarnationToken(token)));
+    }
+    Ok(last)
+}
+
+/// Seals the first changes that wait into the next segment, if there are any: what an earlier chain
+/// had before what this one has.
 fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<bool, Error> {
     let mut body = SegmentBody { heads: heads.clone(), ..SegmentBody::default() };
-    let mut size_bytes = 0;
-    let mut last = 0;
-    {
-        let mut statement =
-            sql.prepare_cached("SELECT number, stamp, bytes FROM log ORDER BY number")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let bytes: Vec<u8> = row.get(2)?;
-            size_bytes += bytes.len();
-            if size_bytes > SEGMENT_BODY_BYTES_TARGET && !body.changes.is_empty() {
-                break;
-            }
-            last = row.get::<_, i64>(0)?;
-            if body.changes.is_empty() {
-                body.first_change = from_sql(last);
-            }
-            body.stamp = u64::from_ne_bytes(row.get::<_, i64>(1)?.to_ne_bytes());
-            body.changes.push(bytes);
-        }
+    let again = take(
+        sql,
+        "SELECT num, number, stamp, bytes, incarnation FROM resend ORDER BY num",
+        &mut body,
+    )?;
+    let own = match again {
+        Some(_) => None,
+        None => take(
+            sql,
+            "SELECT number, number, stamp, bytes, NULL FROM log ORDER BY number",
+            &mut body,
+        )?,
+    };
+    if again.is_none() {
+        body.changes_of = ChangesOf::Sender;
     }
     if body.changes.is_empty() {
         return Ok(false);
     }
+    let envelope = seal_body(sql, identity, &body)?;
+    sql.execute(
+        "INSERT INTO segment VALUES (?1, ?2, ?3, ?4)",
+        params![
+            to_sql(envelope.header().number.0),
+            envelope.digest().as_bytes(),
+            to_sql(body.changes.len() as u64),
+            envelope.bytes()
+        ],
+    )?;
+    if let Some((place, _)) = again {
+        sql.execute("DELETE FROM resend WHERE num <= ?1", [place])?;
+    }
+    if let Some((last, _)) = own {
+        sql.execute("DELETE FROM log WHERE number <= ?1", [last])?;
+        let stamp = i64::from_ne_bytes(body.stamp.to_ne_bytes());
+        sql.execute(
+            "UPDATE local SET changes_sealed = ?1, stamp = max(stamp, ?2)",
+            params![last, stamp],
+        )?;
+    }
+    Ok(true)
+}
+
+/// Seals a body as the next segment of this store's chain.
+fn seal_body(sql: &Connection, identity: &Identity, body: &SegmentBody) -> Result<Envelope, Error> {
     let head = own_head(sql)?;
     let number = head.number.next().ok_or_else(damaged)?;
-    let previous = match head.digest {
-        Some(digest) => digest,
-        None => added(sql)?,
+    let incarnation = super::incarnation::incarnation(sql)?;
+    let previous = match (head.digest, incarnation) {
+        (Some(digest), _) => digest,
+        (None, Some(token)) => Digest(token.0),
+        (None, None) => added(sql)?,
     };
     let context = SealContext {
         vault: identity.roster.vault(),
         device: &identity.device,
+        incarnation,
         number,
         previous,
         roster: identity.roster.last(),
         epoch_key: identity.current_epoch_key()?,
         compress: true,
     };
-    let envelope = seal_segment(&context, &body, &mut SystemRandom)?;
-    sql.execute(
-        "INSERT INTO segment VALUES (?1, ?2, ?3, ?4)",
-        params![
-            to_sql(number.0),
-            envelope.digest().as_bytes(),
-            to_sql(body.changes.len() as u64),
-            envelope.bytes()
-        ],
-    )?;
-    sql.execute("DELETE FROM log WHERE number <= ?1", [last])?;
-    let stamp = i64::from_ne_bytes(body.stamp.to_ne_bytes());
-    sql.execute(
-        "UPDATE local SET changes_sealed = ?1, stamp = max(stamp, ?2)",
-        params![last, stamp],
-    )?;
-    Ok(true)
+    Ok(seal_segment(&context, body, &mut SystemRandom)?)
+}
+
+/// Opens the own segments that are kept, in order.
+pub(super) fn each_own_segment(
+    sql: &Connection,
+    identity: &Identity,
+    mut each: impl FnMut(SegmentNumber, SegmentBody) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut statement = sql.prepare_cached("SELECT bytes FROM segment ORDER BY number")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let envelope = Envelope::parse(row.get(0)?).map_err(|_| damaged())?;
+        if let Some(body) = open_own(sql, identity, &envelope)? {
+            each(envelope.header().number, body)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens a segment of an own chain, wherever it stands in it; none if it counts for nobody any more.
+pub(super) fn open_own(
+    sql: &Connection,
+    identity: &Identity,
+    envelope: &Envelope,
+) -> Result<Option<SegmentBody>, Error> {
+    let known = super::incarnation::incarnations(sql, &identity.roster)?;
+    let vault = identity.roster.vault();
+    let header = envelope.header();
+    let expected = Expected { number: header.number, previous: header.previous };
+    let find = |wanted| identity.epoch_keys.iter().find(|key| key.derive_key_id(vault) == wanted);
+    match open_segment(envelope, &identity.roster, &known, expected, find) {
+        Ok(body) => Ok(Some(body)),
+        Err(OpenError::Revoked) => Ok(None),
+        Err(_) => Err(damaged()),
+    }
 }
 
 fn added(sql: &Connection) -> Result<Digest, Error> {

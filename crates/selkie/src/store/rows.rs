@@ -11,6 +11,7 @@ use selkie_core::merge::{
     unpack, view,
 };
 use selkie_core::record::{Document, RecordKey, Schema};
+use selkie_wire::DeviceId;
 
 use super::attention::{PREFERENCE_COLLECTION, counting_answers};
 use super::identity::{damaged, from_sql, to_sql};
@@ -81,19 +82,20 @@ impl<'c> Rows<'c> {
         Ok(Self { connection, cache })
     }
 
-    /// The next change number, and the clock, of this device.
-    pub(super) fn next_change(&self) -> Result<(ChangeNumber, Clock), Error> {
+    /// The name of the next change of this device, and its clock.
+    pub(super) fn next_change(&self, device: DeviceId) -> Result<(Dot, Clock), Error> {
         let mut local =
-            self.connection.prepare_cached("SELECT changes_sealed, stamp FROM local")?;
-        let (sealed, stamp): (i64, i64) =
-            local.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            self.connection.prepare_cached("SELECT changes_sealed, stamp, chain FROM local")?;
+        let (sealed, stamp, chain): (i64, i64, Option<[u8; 16]>) =
+            local.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut log = self
             .connection
             .prepare_cached("SELECT number, stamp FROM log ORDER BY number DESC LIMIT 1")?;
         let logged = log.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let (number, logged_stamp): (i64, i64) = logged.unwrap_or((sealed, stamp));
         let next = from_sql(number).checked_add(1).ok_or_else(damaged)?;
-        Ok((ChangeNumber(next), Clock::new(stamp_of(stamp).max(stamp_of(logged_stamp)))))
+        let dot = Dot { device: chain.map_or(device, DeviceId), number: ChangeNumber(next) };
+        Ok((dot, Clock::new(stamp_of(stamp).max(stamp_of(logged_stamp)))))
     }
 
     pub(super) fn collection_num(&mut self, name: &str) -> Result<Option<i64>, Error> {

@@ -98,13 +98,13 @@ impl Touched {
         &mut self,
         rows: &mut Rows<'_>,
         key: &RecordKey,
-        dot: Dot,
+        (device, dot): (DeviceId, Dot),
         now_ms: u64,
     ) -> Result<Option<Writes>, Error> {
         if let Wanted::New(_, record) = &mut self.wanted {
             return Ok(Some(Writes::New(std::mem::take(record))));
         }
-        let mut operations = self.operations(rows, key, dot)?;
+        let mut operations = self.operations(rows, key, (device, dot))?;
         if let Some(stored) = &self.stored {
             let before = Stamp::from_unix_ms(now_ms.saturating_sub(DELETED_KEPT_MS));
             clear_old_removals(&stored.registers, before, &mut operations);
@@ -116,7 +116,7 @@ impl Touched {
         &self,
         rows: &mut Rows<'_>,
         key: &RecordKey,
-        dot: Dot,
+        (device, dot): (DeviceId, Dot),
     ) -> Result<Vec<Operation>, Error> {
         if !self.resolution.is_empty() {
             return Ok(self.resolution.clone());
@@ -139,7 +139,7 @@ impl Touched {
             Wanted::AsShown | Wanted::New(..) | Wanted::Deleted => return Ok(Vec::new()),
         };
         let policy = rows.policy(key.collection())?;
-        let priority = self.priority.unwrap_or_else(|| policy.priority_of(wanted, dot.device));
+        let priority = self.priority.unwrap_or_else(|| policy.priority_of(wanted, device));
         for written in operations.iter_mut().filter_map(|operation| operation.written.as_mut()) {
             written.priority = priority;
         }

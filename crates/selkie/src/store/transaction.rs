@@ -38,6 +38,7 @@ pub struct TransactionCollection<'t, 'c> {
 
 struct Inner<'c> {
     rows: Rows<'c>,
+    device: DeviceId,
     /// The change that the writes become.
     dot: Dot,
     stamp: Stamp,
@@ -52,7 +53,7 @@ impl Database {
         now_ms: u64,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<(T, Vec<Event>), Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let outcome = write_in(&sql, cache, device, now_ms, work);
         match outcome.and_then(|done| sql.commit().map(|()| done).map_err(Error::from)) {
@@ -74,10 +75,11 @@ fn write_in<T>(
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
 ) -> Result<(T, Vec<Event>), Error> {
     let rows = Rows::new(sql, cache)?;
-    let (number, mut clock) = rows.next_change()?;
+    let (dot, mut clock) = rows.next_change(device)?;
     let stamp = clock.tick(now_ms);
-    let (dot, touched) = (Dot { device, number }, BTreeMap::new());
-    let transaction = Transaction { inner: RefCell::new(Inner { rows, dot, stamp, touched }) };
+    let touched = BTreeMap::new();
+    let inner = Inner { rows, device, dot, stamp, touched };
+    let transaction = Transaction { inner: RefCell::new(inner) };
     let done = work(&transaction)?;
     let events = transaction.inner.into_inner().finish(now_ms)?;
     Ok((done, events))
@@ -236,18 +238,18 @@ impl Inner<'_> {
 
     fn want(&mut self, key: RecordKey, wanted: Document) -> Result<Record, Error> {
         let now_ms = self.stamp.unix_ms();
-        let ordinary = self.rows.writes_plainly(&key, &wanted, self.dot.device)?;
+        let ordinary = self.rows.writes_plainly(&key, &wanted, self.device)?;
         let id = key.id().to_owned();
         Ok(self.touch(key)?.put(&id, wanted, ordinary, now_ms))
     }
 
     /// Writes the change to the log, and its effect to the records.
     fn finish(self, now_ms: u64) -> Result<Vec<Event>, Error> {
-        let Self { mut rows, stamp, dot, touched } = self;
+        let Self { mut rows, device, stamp, dot, touched } = self;
         let mut records = Vec::with_capacity(touched.len());
         let mut written = Vec::with_capacity(touched.len());
         for (key, mut touched) in touched {
-            if let Some(writes) = touched.writes(&mut rows, &key, dot, now_ms)? {
+            if let Some(writes) = touched.writes(&mut rows, &key, (device, dot), now_ms)? {
                 records.push((key, writes));
                 written.push(touched);
             }

@@ -7,7 +7,9 @@ use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX};
 use selkie_wire::relay::{
     Head, PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
 };
-use selkie_wire::{Cursor, DeviceId, Digest, Envelope, RelayEpoch, Roster, SegmentNumber};
+use selkie_wire::{
+    Cursor, DeviceId, Digest, Envelope, IncarnationToken, RelayEpoch, Roster, SegmentNumber,
+};
 
 use super::{Transport, TransportError};
 
@@ -68,11 +70,14 @@ impl State {
         })
     }
 
-    fn is_member(&self, device: DeviceId) -> bool {
-        let roster = Roster::from_entries(self.roster.iter().cloned());
-        roster.is_ok_and(|roster| roster.live_members().any(|(member, _)| member == device))
+    /// A chain of a live member; none for anyone else.
+    fn chain(&self, device: DeviceId, incarnation: Option<IncarnationToken>) -> Option<DeviceId> {
+        let roster = Roster::from_entries(self.roster.iter().cloned()).ok()?;
+        let member = roster.member(device).filter(|member| member.revoked.is_none())?;
+        Some(member.chain(incarnation).0)
     }
 
+    /// Stores an envelope of a chain.
     fn store(&mut self, device: DeviceId, bytes: Vec<u8>) -> PushOutcome {
         let Ok(envelope) = Envelope::parse(bytes) else { return PushOutcome::Refused };
         let (number, digest) = (envelope.header().number, envelope.digest());
@@ -124,21 +129,25 @@ impl MemoryRelay {
 }
 
 impl MemoryTransport {
-    fn as_member(&self) -> Result<MutexGuard<'_, State>, TransportError> {
+    fn as_member(
+        &self,
+        incarnation: Option<IncarnationToken>,
+    ) -> Result<(MutexGuard<'_, State>, DeviceId), TransportError> {
         let state = self.relay.state();
-        if state.is_member(self.device) { Ok(state) } else { Err(TransportError::Unknown) }
+        let chain = state.chain(self.device, incarnation).ok_or(TransportError::Unknown)?;
+        Ok((state, chain))
     }
 }
 
 impl Transport for MemoryTransport {
     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
-        let state = self.as_member()?;
+        let (state, chain) = self.as_member(request.incarnation)?;
         let end = state.segments.len() as u64;
         let known = request.epoch == Some(state.epoch) && request.cursor.0 <= end;
         let mut cursor = if known { request.cursor.0 } else { 0 };
         let (mut envelopes, mut size_bytes) = (Vec::new(), 0);
         for stored in state.segments.iter().skip(usize::try_from(cursor).unwrap_or(usize::MAX)) {
-            if stored.device != self.device {
+            if stored.device != chain {
                 size_bytes += stored.bytes.len();
                 let full = size_bytes > PAGE_BYTES_MAX || envelopes.len() == PAGE_SEGMENTS_MAX;
                 if full && !envelopes.is_empty() {
@@ -153,7 +162,7 @@ impl Transport for MemoryTransport {
             envelopes,
             cursor: Cursor(cursor),
             more: cursor < end,
-            head: state.head(self.device),
+            head: state.head(chain),
             roster: RosterNumber((state.roster.len() as u64).saturating_sub(1)),
         };
         drop(state);
@@ -162,11 +171,10 @@ impl Transport for MemoryTransport {
     }
 
     fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
-        let device = self.device;
-        let mut state = self.as_member()?;
-        let store = |envelope: &minicbor::bytes::ByteVec| state.store(device, envelope.to_vec());
+        let (mut state, chain) = self.as_member(request.incarnation)?;
+        let store = |envelope: &minicbor::bytes::ByteVec| state.store(chain, envelope.to_vec());
         let outcomes = request.envelopes.iter().map(store).collect();
-        let response = PushResponse { epoch: state.epoch, outcomes, head: state.head(device) };
+        let response = PushResponse { epoch: state.epoch, outcomes, head: state.head(chain) };
         drop(state);
         let sent: usize = request.envelopes.iter().map(|envelope| envelope.len()).sum();
         self.traffic_bytes.0 += sent as u64;
@@ -174,7 +182,7 @@ impl Transport for MemoryTransport {
     }
 
     fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
-        let state = self.as_member()?;
+        let (state, _) = self.as_member(None)?;
         let from = usize::try_from(from.0).unwrap_or(usize::MAX);
         let entries = state.roster.iter().skip(from).cloned().map(Into::into).collect();
         Ok(RosterEntries { entries })

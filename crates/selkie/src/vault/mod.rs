@@ -202,6 +202,15 @@ impl Vault {
         self.inner.device
     }
 
+    /// The device behind a name that writes stand under: the name itself, unless the device's store was
+    /// copied or restored from a backup at some time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn device_of(&self, name: DeviceId) -> Result<DeviceId, Error> {
+        self.database().device_of(name)
+    }
+
     /// A collection, by name; it need not exist yet.
     ///
     /// # Errors
@@ -281,8 +290,14 @@ impl Vault {
     pub fn status(&self) -> Result<Status, Error> {
         let mut database = self.database();
         let identity = database.identity()?;
+        let incarnations = database.incarnations(&identity.roster)?;
+        let chains_of = |device| {
+            let own = incarnations.iter().filter(move |(_, known)| known.member == device);
+            own.map(|(chain, _)| chain).collect()
+        };
         let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
             id,
+            chains: chains_of(id),
             is_this: id == self.inner.device,
             revoked: member.revoked.is_some(),
         });
@@ -291,6 +306,7 @@ impl Vault {
             path: self.inner.files.database.clone(),
             vault: self.inner.vault,
             device: self.inner.device,
+            chain: database.chain(self.inner.device)?,
             devices: devices.collect(),
             records: collections.iter().map(|collection| collection.records).sum(),
             collections,

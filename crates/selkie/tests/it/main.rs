@@ -6,6 +6,7 @@ mod attention;
 mod files;
 mod history;
 mod hostile;
+mod incarnations;
 mod kill;
 mod pairing;
 mod records;

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use selkie::transport::relay::{
+    PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
+};
+use selkie::transport::{MemoryTransport, Transport, TransportError};
 use selkie::{Unlock, Vault};
 use selkie_relay::{Background, Config};
+use selkie_wire::ids::RosterNumber;
 use tempfile::TempDir;
 
 /// An app's own key: opens without the cost of a passphrase.
@@ -67,6 +72,58 @@ pub fn join(sponsor: &Store, url: &str) -> Store {
 /// What opens a store of these tests.
 pub fn unlock(store: &Store) -> Unlock<'static> {
     if store.by_passphrase { Unlock::Passphrase(PASSPHRASE) } else { Unlock::Key(&KEY) }
+}
+
+impl Store {
+    /// Closes the store, does something to its files, and opens it again.
+    pub fn replaced(self, work: impl FnOnce()) -> Self {
+        let (path, unlock) = (self.path(), unlock(&self));
+        let Self { vault, directory, by_passphrase } = self;
+        drop(vault);
+        work();
+        let vault = Vault::open(path, unlock).unwrap();
+        Self { vault, directory, by_passphrase }
+    }
+}
+
+/// Closes and opens, so that the database file is complete by itself.
+pub fn reopen(store: Store) -> Store {
+    store.replaced(|| {})
+}
+
+/// A relay that says of every envelope pushed that another is there.
+pub struct Liar(MemoryTransport);
+
+impl Liar {
+    pub fn new(honest: MemoryTransport) -> Self {
+        Self(honest)
+    }
+}
+
+impl Transport for Liar {
+    fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+        self.0.pull(request)
+    }
+
+    fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+        let outcomes = request.envelopes.iter().map(|_| PushOutcome::Fork).collect();
+        Ok(PushResponse {
+            outcomes,
+            ..self.0.push(&PushRequest { envelopes: vec![], ..*request })?
+        })
+    }
+
+    fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+        self.0.roster(from)
+    }
+
+    fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+        self.0.publish_roster(entries)
+    }
+
+    fn traffic_bytes(&self) -> (u64, u64) {
+        self.0.traffic_bytes()
+    }
 }
 
 /// The same files at another place, as a backup tool would copy them.

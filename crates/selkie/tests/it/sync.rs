@@ -354,25 +354,6 @@ fn two_relays_at_once_are_fine() {
 }
 
 #[test]
-fn a_copied_store_is_noticed_and_overwrites_nothing() {
-    let http = relay();
-    let (phone, laptop) = pair(&http.url());
-    let relay = MemoryRelay::new();
-    put(&phone, "a", &json!({"n": 1}));
-    sync_memory(&phone, &relay);
-    let copy = crate::support::copy_of(&phone);
-    put(&phone, "b", &json!({"n": 2}));
-    sync_memory(&phone, &relay);
-    put(&copy, "c", &json!({"n": 3}));
-    let mut transport = relay.connect(copy.vault.device_id());
-    let error = copy.vault.sync_over("memory", &mut transport, &mut |_| {}).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Fork);
-    assert_eq!(get(&copy, "c"), Some(json!({"n": 3})), "still there, still usable");
-    sync_memory(&laptop, &relay);
-    assert_eq!(get(&laptop, "b"), Some(json!({"n": 2})));
-}
-
-#[test]
 fn three_devices_agree_after_a_storm_of_edits() {
     let http = relay();
     let (phone, laptop) = pair(&http.url());

@@ -310,7 +310,8 @@ fn a_sponsor_that_lies_is_not_believed() {
     let last = (SegmentNumber(0), roster.member(phone).unwrap().added);
     let current = &world.vault.epoch_key;
     let (revoke, _) =
-        revoke_device(&world.admin, &roster, phone, last, current, &mut world.random).unwrap();
+        revoke_device(&world.admin, &roster, phone, last, Vec::new(), current, &mut world.random)
+            .unwrap();
     let revoked = [entries.clone(), vec![revoke]].concat();
 
     // A whole other vault, in order in itself, that the phone agreed to join as well.

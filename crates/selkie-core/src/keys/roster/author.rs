@@ -3,7 +3,7 @@
 use selkie_wire::envelope::SUITE_1;
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::roster::{
-    DeviceKeys, Operation, ROSTER_SIGNATURE_LABEL, RecoveryKeys, Rotation, Wrap,
+    ChainEnd, DeviceKeys, Operation, ROSTER_SIGNATURE_LABEL, RecoveryKeys, Rotation, Wrap,
 };
 use selkie_wire::{DeviceId, Digest, KeyId, Roster, RosterEntry, SegmentNumber, VaultId};
 
@@ -105,7 +105,8 @@ pub fn rotate(
 }
 
 /// The entry that removes a device and begins an epoch it cannot read, and that epoch's key.
-/// `last` is the device's last segment that counts, with its digest; later ones are quarantined.
+/// `last` is the device's last segment that counts, with its digest, and `chains` those of its further
+/// chains; later ones are quarantined.
 ///
 /// # Errors
 /// [`AuthorError`]; see its variants.
@@ -114,12 +115,14 @@ pub fn revoke_device(
     roster: &Roster,
     device: DeviceId,
     (last, last_digest): (SegmentNumber, Digest),
+    chains: Vec<ChainEnd>,
     current: &EpochKey,
     random: &mut dyn RandomSource,
 ) -> Result<(Vec<u8>, EpochKey), AuthorError> {
     let next = EpochKey::generate(random)?;
     let rotation = rotation(roster, &next, Some(current), Some(device), random)?;
-    let operation = Operation::Revoke { device, last, last_digest, rotation };
+    let chains = (!chains.is_empty()).then_some(chains);
+    let operation = Operation::Revoke { device, last, last_digest, rotation, chains };
     Ok((append(admin, &mut roster.clone(), &operation)?, next))
 }
 

@@ -104,14 +104,30 @@ fn a_revoked_device_reads_nothing_new() {
     let (entry, one) = rotate(&admin, &vault.roster, &vault.epoch_key, &mut random).unwrap();
     apply(&mut vault.roster, entry);
     let last = (SegmentNumber(0), vault.roster.member(phone.device_id()).unwrap().added);
-    let (entry, two) =
-        revoke_device(&admin, &vault.roster, phone.device_id(), last, &one, &mut random).unwrap();
+    let (entry, two) = revoke_device(
+        &admin,
+        &vault.roster,
+        phone.device_id(),
+        last,
+        Vec::new(),
+        &one,
+        &mut random,
+    )
+    .unwrap();
     apply(&mut vault.roster, entry);
     assert_eq!(epoch_keys(&vault.roster, &phone).unwrap().len(), 2);
     let read = epoch_keys(&vault.roster, &laptop).unwrap();
     assert_eq!(read.last().unwrap().1.expose(), two.expose());
     // Neither a second revocation nor the same device again.
-    let again = revoke_device(&admin, &vault.roster, phone.device_id(), last, &two, &mut random);
+    let again = revoke_device(
+        &admin,
+        &vault.roster,
+        phone.device_id(),
+        last,
+        Vec::new(),
+        &two,
+        &mut random,
+    );
     assert_eq!(again.unwrap_err(), AuthorError::Roster(RosterError::Meaning));
     let again = add_device(&admin, &vault.roster, phone.public(), consent);
     assert_eq!(again.unwrap_err(), AuthorError::Roster(RosterError::Meaning));

@@ -10,7 +10,7 @@ use crate::keys::roster::{NewVault, create_vault, revoke_device, rotate};
 use crate::keys::testing::{Failing, Scripted, Seeded, Stuck, array, hex, list, vectors};
 use crate::keys::{AdminKey, RecoveryCode};
 use crate::ports::RandomError;
-use crate::seal::body::BodyError;
+use crate::seal::body::{BodyError, ChangesOf};
 use crate::seal::padding::padded_len;
 
 struct World {
@@ -35,6 +35,7 @@ fn body(changes: &[&[u8]]) -> SegmentBody {
         heads: [(DeviceId([1; 16]), (SegmentNumber(2), Digest([3; 32])))].into(),
         first_change: 1,
         changes: changes.iter().map(|change| change.to_vec()).collect(),
+        changes_of: ChangesOf::Sender,
     }
 }
 
@@ -44,6 +45,7 @@ impl World {
         SealContext {
             vault: self.vault.roster.vault(),
             device: &self.phone,
+            incarnation: None,
             number: SegmentNumber(1),
             previous: member.added,
             roster: self.vault.roster.last(),
@@ -62,9 +64,13 @@ impl World {
 
     fn open(&self, envelope: &Envelope) -> Result<SegmentBody, OpenError> {
         let key_id = self.vault.epoch_key.derive_key_id(self.vault.roster.vault());
-        open_segment(envelope, &self.vault.roster, self.expected(), |wanted| {
-            (wanted == key_id).then_some(&self.vault.epoch_key)
-        })
+        open_segment(
+            envelope,
+            &self.vault.roster,
+            &Incarnations::default(),
+            self.expected(),
+            |wanted| (wanted == key_id).then_some(&self.vault.epoch_key),
+        )
     }
 
     /// Seals any plaintext, rightly signed: what a broken or hostile member could send.
@@ -119,6 +125,7 @@ fn envelopes_are_those_of_the_specification() {
             heads: heads.collect(),
             first_change: case["first_change"].as_u64().unwrap(),
             changes: list(&case["changes"]).iter().map(hex).collect(),
+            changes_of: ChangesOf::Sender,
         };
         let envelope = Envelope::parse(hex(&case["envelope"])).unwrap();
         assert_eq!(envelope.digest(), Digest(array(&case["digest"])));
@@ -136,6 +143,7 @@ fn envelopes_are_those_of_the_specification() {
         let context = SealContext {
             vault,
             device: &device,
+            incarnation: None,
             number: SegmentNumber(case["number"].as_u64().unwrap()),
             previous: Digest(array(&case["previous"])),
             roster: RosterNumber(case["roster"].as_u64().unwrap()),
@@ -208,18 +216,26 @@ fn checks_come_in_their_order_and_each_has_its_name() {
         assert_eq!(world.open(&changed(at)).unwrap_err(), OpenError::Signature, "byte {at}");
     }
     let next = Expected { number: SegmentNumber(2), previous: envelope.digest() };
-    let replayed = open_segment(&envelope, roster, next, nothing).unwrap_err();
+    let replayed =
+        open_segment(&envelope, roster, &Incarnations::default(), next, nothing).unwrap_err();
     let (expected, found) = (SegmentNumber(2), SegmentNumber(1));
     assert_eq!(replayed, OpenError::Number { expected, found });
     let forked = Expected { number: SegmentNumber(1), previous: Digest([1; 32]) };
-    let forked = open_segment(&envelope, roster, forked, nothing).unwrap_err();
+    let forked =
+        open_segment(&envelope, roster, &Incarnations::default(), forked, nothing).unwrap_err();
     assert_eq!(forked, OpenError::Previous);
     let unknown = world.seal_as(&world.vault.epoch_key, KeyId([1; 32]), &[0; 512]);
     assert_eq!(world.open(&unknown).unwrap_err(), OpenError::UnknownEpoch);
-    let missing = open_segment(&envelope, roster, world.expected(), nothing).unwrap_err();
+    let missing =
+        open_segment(&envelope, roster, &Incarnations::default(), world.expected(), nothing)
+            .unwrap_err();
     assert_eq!(missing, OpenError::MissingKey);
     let other = EpochKey::from_bytes([1; 32]);
-    let swapped = open_segment(&envelope, roster, world.expected(), |_| Some(&other)).unwrap_err();
+    let swapped =
+        open_segment(&envelope, roster, &Incarnations::default(), world.expected(), |_| {
+            Some(&other)
+        })
+        .unwrap_err();
     assert_eq!(swapped, OpenError::Commitment);
     let key_id = world.vault.epoch_key.derive_key_id(roster.vault());
     let wrong = world.seal_as(&other, key_id, &[0; 512]);
@@ -235,12 +251,25 @@ fn the_key_is_asked_for_once_and_only_for_what_is_signed() {
         asked.set(asked.get() + 1);
         Some(&world.vault.epoch_key)
     };
-    open_segment(&envelope, &world.vault.roster, world.expected(), lookup).unwrap();
+    open_segment(
+        &envelope,
+        &world.vault.roster,
+        &Incarnations::default(),
+        world.expected(),
+        lookup,
+    )
+    .unwrap();
     assert_eq!(asked.get(), 1);
     let mut bytes = envelope.into_bytes();
     bytes[200] ^= 1;
     let envelope = Envelope::parse(bytes).unwrap();
-    let opened = open_segment(&envelope, &world.vault.roster, world.expected(), lookup);
+    let opened = open_segment(
+        &envelope,
+        &world.vault.roster,
+        &Incarnations::default(),
+        world.expected(),
+        lookup,
+    );
     assert_eq!(opened.unwrap_err(), OpenError::Signature);
     assert_eq!(asked.get(), 1);
 }
@@ -252,6 +281,7 @@ fn a_revoked_device_counts_up_to_its_last_segment() {
     let mut context = SealContext {
         vault: roster.vault(),
         device: &phone,
+        incarnation: None,
         number: SegmentNumber(1),
         previous: roster.member(phone.device_id()).unwrap().added,
         roster: roster.last(),
@@ -264,12 +294,14 @@ fn a_revoked_device_counts_up_to_its_last_segment() {
     let second = seal_segment(&context, &body(&[b"2"]), &mut random).unwrap();
     let last = (SegmentNumber(1), first.digest());
     let id = phone.device_id();
-    let (entry, _) = revoke_device(&admin, &roster, id, last, &epoch_key, &mut random).unwrap();
+    let (entry, _) =
+        revoke_device(&admin, &roster, id, last, Vec::new(), &epoch_key, &mut random).unwrap();
     roster.apply(&RosterEntry::parse(entry).unwrap()).unwrap();
     let open = |envelope: &Envelope| {
         let header = envelope.header();
         let expected = Expected { number: header.number, previous: header.previous };
-        open_segment(envelope, &roster, expected, |_| Some(&epoch_key)).map(|_| ())
+        open_segment(envelope, &roster, &Incarnations::default(), expected, |_| Some(&epoch_key))
+            .map(|_| ())
     };
     assert_eq!(open(&first), Ok(()));
     assert_eq!(open(&second), Err(OpenError::Revoked));
@@ -287,6 +319,7 @@ fn older_epochs_still_open() {
         let context = SealContext {
             vault: roster.vault(),
             device: &phone,
+            incarnation: None,
             number: SegmentNumber(1),
             previous,
             roster: roster.last(),
@@ -295,7 +328,10 @@ fn older_epochs_still_open() {
         };
         let envelope = seal_segment(&context, &body(&[b"x"]), &mut random).unwrap();
         let expected = Expected { number: SegmentNumber(1), previous };
-        assert!(open_segment(&envelope, &roster, expected, |_| Some(key)).is_ok());
+        assert!(
+            open_segment(&envelope, &roster, &Incarnations::default(), expected, |_| Some(key))
+                .is_ok()
+        );
     }
 }
 
@@ -414,7 +450,7 @@ proptest! {
             .into_iter()
             .map(|(device, (number, digest))| (DeviceId(device), (SegmentNumber(number), Digest(digest))))
             .collect();
-        let body = SegmentBody { stamp, heads, first_change, changes };
+        let body = SegmentBody { stamp, heads, first_change, changes, ..SegmentBody::default() };
         let mut context = world.context();
         context.compress = compress;
         let envelope = seal_segment(&context, &body, &mut Seeded::new(stamp)).unwrap();
@@ -424,5 +460,40 @@ proptest! {
     #[test]
     fn any_plaintext_is_refused_or_read_and_never_a_panic(plaintext: Vec<u8>) {
         let _ = plaintext::decode(&plaintext);
+    }
+}
+
+#[test]
+fn further_chains_are_those_of_the_specification() {
+    let vectors = vectors(include_str!("../../../../../docs/vectors/incarnation.json"));
+    let device = DeviceSecrets::from_bytes(&hex(&vectors["device_secrets"])).unwrap();
+    let vault = VaultId(array(&vectors["vault"]));
+    let epoch_key = EpochKey::from_bytes(array(&vectors["epoch_key"]));
+    let token = IncarnationToken(array(&vectors["token"]));
+    let earlier = IncarnationToken(array(&vectors["earlier"]));
+    assert_eq!(device.incarnation_id(token), DeviceId(array(&vectors["chain"])));
+    assert_eq!(device.incarnation_id(earlier), DeviceId(array(&vectors["earlier_chain"])));
+    let of = [ChangesOf::Sender, ChangesOf::Device, ChangesOf::Incarnation(earlier)];
+    for (case, changes_of) in list(&vectors["cases"]).iter().zip(of) {
+        let body = SegmentBody {
+            stamp: 3,
+            heads: Default::default(),
+            first_change: 5,
+            changes: vec![vec![0x80]],
+            changes_of,
+        };
+        assert_eq!(*body.to_cbor().unwrap(), hex(&case["body"]), "{}", case["name"]);
+        let context = SealContext {
+            vault,
+            device: &device,
+            incarnation: Some(token),
+            number: SegmentNumber(1),
+            previous: Digest(token.0),
+            roster: RosterNumber(vectors["roster"].as_u64().unwrap()),
+            epoch_key: &epoch_key,
+            compress: false,
+        };
+        let sealed = seal_segment(&context, &body, &mut Scripted(hex(&case["nonce"]))).unwrap();
+        assert_eq!(sealed.bytes(), hex(&case["envelope"]), "{}", case["name"]);
     }
 }

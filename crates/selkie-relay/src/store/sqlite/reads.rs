@@ -104,7 +104,7 @@ pub(super) fn pull(
     }
     let known = plan.epoch == Some(epoch) && plan.cursor.0 <= row.cursor;
     let start = if known { plan.cursor.0 } else { 0 };
-    let (device_id, head) = device(&snapshot, row.id, plan.member.device)?.unwrap_or_default();
+    let (device_id, head) = device(&snapshot, row.id, plan.chain)?.unwrap_or_default();
     let mut page = Pulled { envelopes: Vec::new(), cursor: Cursor(row.cursor), more: false, head };
     let mut statement = snapshot.prepare_cached(
         "SELECT cursor, length(bytes), bytes FROM segments

@@ -66,7 +66,7 @@ pub(super) fn push(
     if vault.roster_last != plan.member.roster {
         return Ok(Judged::Moved);
     }
-    let known = reads::device(connection, vault.id, plan.member.device)?;
+    let known = reads::device(connection, vault.id, plan.chain)?;
     let (mut device_id, mut head) =
         known.map_or((None, Head::default()), |(id, head)| (Some(id), head));
     let before = head.number;
@@ -83,7 +83,7 @@ pub(super) fn push(
             _ => None,
         };
         let room_bytes = room.vault_bytes_max.saturating_sub(vault.used_bytes);
-        let outcome = judge(&head, plan.added, offer, stored, room_bytes);
+        let outcome = judge(&head, plan.beginning, offer, stored, room_bytes);
         if outcome == PushOutcome::Stored {
             let id = match device_id {
                 Some(id) => id,
@@ -107,7 +107,7 @@ fn insert_device(
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("INSERT INTO devices (vault_id, device, number) VALUES (?1, ?2, 0)")?
-        .insert(params![vault.id, plan.member.device.as_bytes()])
+        .insert(params![vault.id, plan.chain.as_bytes()])
 }
 
 /// Takes the next cursor inside the write: a number handed out before the commit could become
