@@ -74,10 +74,11 @@ impl Device {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }
         let said: Value = serde_json::from_slice(&output.stdout)?;
-        let number = |name: &str| said[name].as_u64();
+        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
+        let number = |name: &str| said.get(name).and_then(Value::as_u64);
         Ok(Synced {
-            complete: said["complete"] == true,
-            digest: said["digest"].as_str().unwrap_or_default().to_owned(),
+            complete: said.get("complete") == Some(&Value::Bool(true)),
+            digest: text("digest").to_owned(),
             requests: number("requests").unwrap_or_default(),
             processor: Duration::from_millis(number("processor_ms").unwrap_or_default()),
             peak_kib: number("peak_kib").unwrap_or_default(),
@@ -147,8 +148,8 @@ pub struct Work {
 
 impl Work {
     fn record(at: usize) -> Value {
-        let species = ["Adelie", "Chinstrap", "Gentoo"][at % 3];
-        let island = ["Torgersen", "Biscoe", "Dream"][at / 7 % 3];
+        let species = one_of(["Adelie", "Chinstrap", "Gentoo"], at);
+        let island = one_of(["Torgersen", "Biscoe", "Dream"], at / 7);
         json!({
             "species": species,
             "island": island,
@@ -201,7 +202,7 @@ impl Work {
                 (random % 100, json!({"status": format!("checked {}", random % 1000)}))
             } else {
                 // Apart from each other: another field for each device.
-                let field = ["mass_g", "flipper_mm", "observer"][which % 3];
+                let field = one_of(["mass_g", "flipper_mm", "observer"], which);
                 let value = if which % 3 == 2 {
                     json!(format!("observer {random}"))
                 } else {
@@ -215,6 +216,10 @@ impl Work {
         let first = all.list(&Page { limit: Some(1), ..Page::default() })?;
         if first.is_empty() { Err("no records".into()) } else { plain.bytes() }
     }
+}
+
+fn one_of(names: [&'static str; 3], at: usize) -> &'static str {
+    names.iter().cycle().nth(at % 3).copied().unwrap_or_default()
 }
 
 /// What the bare changes take, compressed.

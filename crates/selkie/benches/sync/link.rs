@@ -128,7 +128,7 @@ fn carry(
         }
         let departure = direction.departure(read);
         thread::sleep(departure.saturating_duration_since(Instant::now()));
-        if hand_on.send((departure + delay, buffer[..read].to_vec())).is_err() {
+        if hand_on.send((departure + delay, buffer.iter().take(read).copied().collect())).is_err() {
             break;
         }
     }

@@ -71,7 +71,8 @@ fn converge(devices: &[&Device], proxies: &[Proxy]) -> Outcome<Cost> {
             cost.requests += run.requests;
             cost.peak_kib = cost.peak_kib.max(run.peak_kib);
         }
-        let equal = synced.iter().all(|run| run.complete && run.digest == synced[0].digest);
+        let first = synced.first().map(|run| &run.digest);
+        let equal = synced.iter().all(|run| run.complete && Some(&run.digest) == first);
         if equal {
             let after: u64 = proxies.iter().map(Proxy::passed_bytes).sum();
             cost.passed_bytes = after - before;
@@ -102,7 +103,7 @@ fn days_offline(link: Link, size: Size, directory: &Path) -> Outcome<(Cost, Cost
     let mut met = converge(&devices, &proxies)?;
     // Each edit goes up once, and down to each of the others.
     met.plain_zstd_bytes = plain * devices.len() as u64;
-    let nothing_new = converge(&devices[..1], &proxies[..1])?;
+    let nothing_new = converge(devices.split_at(1).0, proxies.split_at(1).0)?;
     relay.stop()?;
     Ok((met, nothing_new))
 }
@@ -140,7 +141,7 @@ fn new_device(link: Link, size: Size, directory: &Path) -> Outcome<Cost> {
 
 fn row(text: &mut String, link: &str, cost: &Cost) -> Outcome<()> {
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let first = cost.first_query.map_or("–".to_owned(), |first| seconds(first));
+    let first = cost.first_query.map_or("–".to_owned(), seconds);
     let ratio = match cost.plain_zstd_bytes {
         0 => "–".to_owned(),
         plain => format!("{:.2}×", cost.passed_bytes as f64 / plain as f64),
