@@ -31,3 +31,5 @@ pub use slots::{Credential, KeySlots, SlotError, StoreId};
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;
