@@ -9,4 +9,4 @@ mod sync;
 pub(crate) use pairing::join;
 pub use pairing::{Invitation, PendingDevice};
 pub use sync::{SyncPhase, SyncProgress, SyncReport};
-pub(crate) use sync::{run, run_over};
+pub(crate) use sync::{connect, run, run_over};

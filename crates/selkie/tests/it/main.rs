@@ -12,3 +12,4 @@ mod records;
 
 mod support;
 mod sync;
+mod transport_contract;

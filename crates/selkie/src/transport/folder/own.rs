@@ -1,0 +1,142 @@
+//! This device's own files: which of its segments the folder has, and writing those it has not.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use selkie_wire::relay::{Head, PushOutcome};
+use selkie_wire::{Digest, Envelope, SegmentNumber};
+
+use super::files;
+use super::manifest::{self, Manifest};
+use super::names::SegmentName;
+use super::segments::{self, Content};
+use crate::transport::Session;
+
+/// This device's folder.
+#[derive(Debug)]
+pub(super) struct Own {
+    folder: PathBuf,
+    /// The last own segment here of which none before is missing; no digest if that number has two
+    /// byte strings, both signed by this device.
+    pub(super) head: Head,
+}
+
+impl Own {
+    /// Finds the head: by the manifest if that holds, else by listing.
+    pub(super) fn find(folder: PathBuf, session: &Session, listed: bool) -> Self {
+        let quick = if listed { None } else { head_by_manifest(&folder, session) };
+        let head = quick.unwrap_or_else(|| head_by_listing(&folder, session));
+        Self { folder, head }
+    }
+
+    /// Writes a segment that is not there.
+    pub(super) fn put(
+        &mut self,
+        envelope: &Envelope,
+        session: &Session,
+    ) -> io::Result<PushOutcome> {
+        if !session.is_own(envelope) {
+            return Ok(PushOutcome::Refused);
+        }
+        let number = envelope.header().number;
+        let name = SegmentName::single(number, envelope.digest());
+        let path = self.folder.join(name.to_string());
+        if files::len(&path) == Some(envelope.bytes().len() as u64) {
+            self.advance(number, name.digest);
+            return Ok(PushOutcome::Duplicate);
+        }
+        if number <= self.head.number && self.has_other(number, name.digest, session) {
+            return Ok(PushOutcome::Fork);
+        }
+        if self.head.number.next().is_none_or(|next| number > next) {
+            return Ok(PushOutcome::Gap);
+        }
+        files::write_whole(&path, envelope.bytes())?;
+        self.advance(number, name.digest);
+        Ok(PushOutcome::Stored)
+    }
+
+    fn advance(&mut self, number: SegmentNumber, digest: Digest) {
+        if self.head.number.next() == Some(number) {
+            self.head = Head { number, digest: Some(digest) };
+        }
+    }
+
+    /// Whether this device signed other bytes under a number.
+    fn has_other(&self, number: SegmentNumber, digest: Digest, session: &Session) -> bool {
+        let names = files::list(&self.folder);
+        let names = names.iter().filter_map(|name| SegmentName::parse(name));
+        names.filter(|name| name.first <= number && number <= name.last).any(|name| {
+            let own = own_envelopes(&self.folder, name, session);
+            own.iter().any(|own| own.header().number == number && own.digest() != digest)
+        })
+    }
+
+    /// Says in the manifest where the chain ends. Without it the folder works on, only slower.
+    pub(super) fn write_manifest(&self) {
+        let Some(digest) = self.head.digest else { return };
+        let file = SegmentName::single(self.head.number, digest).to_string();
+        if let Some(manifest) = Manifest::new(self.head, file) {
+            let path = self.folder.join(manifest::FILE_NAME);
+            let _only_slower = files::write_whole(&path, &manifest.to_bytes());
+        }
+    }
+}
+
+/// The envelopes of an own file, if this device signed all of them.
+fn own_envelopes(folder: &Path, name: SegmentName, session: &Session) -> Vec<Envelope> {
+    let path = folder.join(name.to_string());
+    match segments::read(&path, name, session.vault(), session.device()) {
+        Content::Whole(envelopes) if envelopes.iter().all(|own| session.is_own(own)) => envelopes,
+        _ => Vec::new(),
+    }
+}
+
+/// The head a file ends with.
+fn head_of(folder: &Path, name: SegmentName, session: &Session) -> Option<Head> {
+    let last = own_envelopes(folder, name, session).pop()?;
+    Some(Head { number: last.header().number, digest: Some(last.digest()) })
+}
+
+fn head_by_manifest(folder: &Path, session: &Session) -> Option<Head> {
+    let manifest = files::read(&folder.join(manifest::FILE_NAME), manifest::BYTES_MAX)?;
+    let manifest = Manifest::parse(&manifest)?;
+    let head = head_of(folder, SegmentName::parse(&manifest.file)?, session)?;
+    ((head.number, head.digest) == (manifest.number, Some(manifest.digest))).then_some(head)
+}
+
+/// Walks the chain from its beginning, to the first segment that is missing or not whole.
+fn head_by_listing(folder: &Path, session: &Session) -> Head {
+    let listed = files::list(folder);
+    files::clear_temporary(folder, &listed);
+    let mut names: BTreeMap<SegmentNumber, Vec<SegmentName>> = BTreeMap::new();
+    for name in listed.iter().filter_map(|name| SegmentName::parse(name)) {
+        names.entry(name.first).or_default().push(name);
+    }
+    let mut walked: Vec<SegmentName> = Vec::new();
+    let mut next = SegmentNumber(1);
+    while let Some(candidates) = names.get_mut(&next) {
+        candidates.retain(|name| segments::looks_whole(&folder.join(name.to_string()), *name));
+        let signed = |name: &SegmentName| !own_envelopes(folder, *name, session).is_empty();
+        let doubled = candidates.iter().filter(|name| name.is_single()).count() > 1;
+        // More than one: some may be made up, which only their signatures tell.
+        if doubled {
+            candidates.retain(signed);
+            if candidates.iter().filter(|name| name.is_single()).count() > 1 {
+                return Head { number: next, digest: None };
+            }
+        }
+        let Some(widest) = candidates.iter().max_by_key(|name| name.last) else { break };
+        walked.push(*widest);
+        let Some(after) = widest.last.next() else { break };
+        next = after;
+    }
+    // The last one speaks for the chain, so it is read whole; what only looked like one is not counted.
+    while let Some(name) = walked.pop() {
+        if let Some(head) = head_of(folder, name, session) {
+            return head;
+        }
+    }
+    Head::default()
+}
