@@ -10,6 +10,7 @@ pub mod cbor;
 pub mod envelope;
 pub mod ids;
 pub mod limits;
+pub mod package;
 pub mod relay;
 pub mod roster;
 pub mod version_vector;

@@ -45,5 +45,8 @@ pub const FOLDER_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Names of one folder that are looked at.
 pub const FOLDER_NAMES_MAX: usize = 1_000_000;
 
+/// Largest sync package.
+pub const PACKAGE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// Nesting that the strict CBOR check accepts: a document's 16 levels inside our own few.
 pub const CBOR_DEPTH_MAX: usize = 32;

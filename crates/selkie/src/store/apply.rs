@@ -19,7 +19,6 @@ use super::database::Database;
 use super::identity::{Identity, from_sql, segment_number, to_sql};
 use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
-use crate::transport::Session;
 use crate::watch::{Event, EventKind};
 
 /// Segments kept sealed at most; beyond them the oldest gaps are refilled from the relay later.
@@ -91,22 +90,6 @@ impl Database {
     /// The last segment accepted of each other device.
     pub(crate) fn heads(&self) -> Result<Heads, Error> {
         heads(&self.connection)
-    }
-
-    /// What a transport is told of this device when a run begins.
-    pub(crate) fn session(&self, identity: &Identity) -> Result<Session, Error> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT device, number, digest FROM held")?;
-        let held = statement.query_map([], |row| {
-            Ok((DeviceId(row.get(0)?), segment_number(row.get(1)?), Digest(row.get(2)?)))
-        })?;
-        Ok(Session {
-            roster: identity.roster.clone(),
-            device: identity.device_id(),
-            signing_key: identity.device.public().signing_key,
-            heads: self.heads()?,
-            held: held.collect::<Result<_, _>>()?,
-        })
     }
 
     /// How many segments wait for others before them, or for a roster entry.

@@ -19,6 +19,7 @@ pub use folder::Folder;
 #[cfg(feature = "http")]
 pub(crate) use http::{Http, Mailbox};
 pub use memory::{MemoryRelay, MemoryTransport};
+pub(crate) use session::SegmentId;
 pub use session::Session;
 // The messages a transport carries, and what stands in them.
 pub use selkie_wire::{Envelope, ids, relay};

@@ -1,6 +1,7 @@
 //! The vault: an app's way to everything.
 
 mod conflicts;
+mod packages;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -7,6 +7,7 @@ mod files;
 mod history;
 mod hostile;
 mod kill;
+mod packages;
 mod pairing;
 mod records;
 

@@ -1,7 +1,7 @@
 //! One contract for every transport: written once in `cases`, run on each place of `places`.
 
 mod cases;
-mod devices;
+pub mod devices;
 mod folder;
 mod places;
 mod processes;
