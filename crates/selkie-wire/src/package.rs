@@ -14,8 +14,8 @@ use crate::limits::{
     DEVICES_MAX, ENVELOPE_BYTES_MAX, PACKAGE_BYTES_MAX, ROSTER_ENTRIES_MAX, ROSTER_ENTRY_BYTES_MAX,
 };
 
-/// The type byte of a package; numbers below are envelopes.
-pub const PACKAGE_TYPE: u8 = 7;
+/// The type byte of a package.
+pub const PACKAGE_TYPE: u8 = 9;
 /// The one version there is.
 pub const PACKAGE_VERSION: u8 = 1;
 /// Bytes before the first item.
@@ -261,7 +261,7 @@ mod tests {
     fn package_bytes_are_those_of_the_specification() {
         let fields: &[&[u8]] = &[
             b"SLK1",
-            &[7, 1, 0, 0],
+            &[9, 1, 0, 0],
             &[0x11; 32],
             &[1, 3, 0, 0, 0],
             &[0x22; 3],
