@@ -4,7 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use selkie::ErrorKind;
-use selkie::transport::relay::PushRequest;
+use selkie::transport::ids::RosterNumber;
+use selkie::transport::relay::{
+    PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries,
+};
+use selkie::transport::{Transport, TransportError};
 use selkie_wire::Digest;
 use serde_json::json;
 
@@ -383,4 +387,35 @@ fn two_rosters_signed_for_one_number_are_a_fork() {
     assert!(error.to_string().contains("roster"), "{error}");
     assert_eq!(fs::read_dir(folder.folder.path()).unwrap().count(), before);
     sync(&folder, &phone);
+}
+
+/// Passes on everything but the beginning of a run.
+struct Forgetful(Box<dyn Transport>);
+
+impl Transport for Forgetful {
+    fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+        self.0.pull(request)
+    }
+    fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+        self.0.push(request)
+    }
+    fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+        self.0.roster(from)
+    }
+    fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+        self.0.publish_roster(entries)
+    }
+    fn traffic_bytes(&self) -> (u64, u64) {
+        self.0.traffic_bytes()
+    }
+}
+
+#[test]
+fn a_wrapper_that_does_not_pass_the_beginning_on_is_told_so() {
+    let (folder, [laptop]) = (SharedFolder::new(), devices());
+    put(&laptop, "a", 1);
+    let mut forgetful = Forgetful(folder.connect(&laptop.vault));
+    let error = laptop.vault.sync_over(&folder.address(), &mut forgetful, &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("Transport::begin"), "{error}");
+    assert_eq!(sync(&folder, &laptop).segments_sent, 1);
 }
