@@ -76,18 +76,16 @@ pub(super) fn len(path: &Path) -> Option<u64> {
 /// could lead out of the folder or never end.
 pub(super) fn read(path: &Path, bytes_max: usize) -> Option<Vec<u8>> {
     let bytes_max = bytes_max as u64;
-    let len = len(path).filter(|len| *len <= bytes_max)?;
+    let (file, len) = open(path).filter(|(_, len)| *len <= bytes_max)?;
     let mut bytes = Vec::with_capacity(usize::try_from(len).ok()?);
-    File::open(path).ok()?.take(bytes_max + 1).read_to_end(&mut bytes).ok()?;
+    file.take(bytes_max + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= bytes_max).then_some(bytes)
 }
 
-/// The first bytes of a plain file.
-pub(super) fn read_start<const N: usize>(path: &Path) -> Option<[u8; N]> {
-    len(path)?;
-    let mut start = [0; N];
-    File::open(path).ok()?.read_exact(&mut start).ok()?;
-    Some(start)
+/// Opens a plain file, and tells its length.
+pub(super) fn open(path: &Path) -> Option<(File, u64)> {
+    let len = len(path)?;
+    Some((File::open(path).ok()?, len))
 }
 
 /// Removes what a killed writer left behind. Time only decides when; nothing rests on it.

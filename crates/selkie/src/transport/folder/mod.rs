@@ -12,6 +12,7 @@
 mod chain;
 mod files;
 mod manifest;
+mod merging;
 mod names;
 mod own;
 mod place;
@@ -145,9 +146,11 @@ impl Folder {
         let unchanged = !listed && fingerprint.is_some() && fingerprint == place.fingerprint;
         let scan =
             if unchanged { Scan::default() } else { Scan::new(&devices, session, &chain.roster) };
-        let own = Own::find(self.own_folder(session), session, listed);
+        let slice = listed.then_some(place.run / LIST_INTERVAL_RUNS);
+        let own = Own::find(self.own_folder(session), session, slice);
         if listed {
             own.write_manifest();
+            own.merge_old(session);
         }
         self.own = Some(own);
         self.run = Some(Run { chain, scan, cursor, fingerprint });
@@ -219,7 +222,7 @@ impl Transport for Folder {
         let (vault, device) = (session.vault().to_string(), session.device().to_string());
         files::make_folders(&self.root, &[LAYOUT, &vault, "d", &device]).map_err(failed)?;
         let folder = self.own_folder(session);
-        let mut own = self.own.take().unwrap_or_else(|| Own::find(folder, session, false));
+        let mut own = self.own.take().unwrap_or_else(|| Own::find(folder, session, None));
         let (mut outcomes, mut sent_bytes) = (Vec::new(), 0);
         for bytes in &request.envelopes {
             let outcome = match Envelope::parse(bytes.to_vec()) {

@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use selkie_wire::limits::ENVELOPE_BYTES_MAX;
 use selkie_wire::relay::{Head, PushOutcome};
 use selkie_wire::{Digest, Envelope, SegmentNumber};
 
 use super::files;
 use super::manifest::{self, Manifest};
+use super::merging;
 use super::names::SegmentName;
 use super::segments::{self, Content};
 use crate::transport::Session;
+
+/// One file of so many is read whole when the folder is listed, in turns: bytes that changed and kept
+/// their length show in no other way.
+const SLICES: u64 = 16;
 
 /// This device's folder.
 #[derive(Debug)]
@@ -23,10 +29,11 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Finds the head: by the manifest if that holds, else by listing.
-    pub(super) fn find(folder: PathBuf, session: &Session, listed: bool) -> Self {
-        let quick = if listed { None } else { head_by_manifest(&folder, session) };
-        let head = quick.unwrap_or_else(|| head_by_listing(&folder, session));
+    /// Finds the head: by the manifest if that holds, else by listing; by listing in any case if a slice
+    /// of the files is to be read and checked.
+    pub(super) fn find(folder: PathBuf, session: &Session, slice: Option<u64>) -> Self {
+        let quick = if slice.is_some() { None } else { head_by_manifest(&folder, session) };
+        let head = quick.unwrap_or_else(|| head_by_listing(&folder, session, slice));
         Self { folder, head }
     }
 
@@ -42,12 +49,18 @@ impl Own {
         let number = envelope.header().number;
         let name = SegmentName::single(number, envelope.digest());
         let path = self.folder.join(name.to_string());
-        if files::len(&path) == Some(envelope.bytes().len() as u64) {
+        if files::read(&path, ENVELOPE_BYTES_MAX).as_deref() == Some(envelope.bytes()) {
             self.advance(number, name.digest);
             return Ok(PushOutcome::Duplicate);
         }
-        if number <= self.head.number && self.has_other(number, name.digest, session) {
-            return Ok(PushOutcome::Fork);
+        if number <= self.head.number {
+            let there = self.digests_of(number, session);
+            if there.iter().any(|digest| *digest != name.digest) {
+                return Ok(PushOutcome::Fork);
+            }
+            if !there.is_empty() {
+                return Ok(PushOutcome::Duplicate);
+            }
         }
         if self.head.number.next().is_none_or(|next| number > next) {
             return Ok(PushOutcome::Gap);
@@ -63,14 +76,23 @@ impl Own {
         }
     }
 
-    /// Whether this device signed other bytes under a number.
-    fn has_other(&self, number: SegmentNumber, digest: Digest, session: &Session) -> bool {
+    /// What this device signed under a number and the folder has.
+    fn digests_of(&self, number: SegmentNumber, session: &Session) -> Vec<Digest> {
         let names = files::list(&self.folder);
         let names = names.iter().filter_map(|name| SegmentName::parse(name));
-        names.filter(|name| name.first <= number && number <= name.last).any(|name| {
-            let own = own_envelopes(&self.folder, name, session);
-            own.iter().any(|own| own.header().number == number && own.digest() != digest)
-        })
+        names
+            .filter(|name| name.first <= number && number <= name.last)
+            .flat_map(|name| own_envelopes(&self.folder, name, session))
+            .filter(|own| own.header().number == number)
+            .map(|own| own.digest())
+            .collect()
+    }
+
+    /// Merges what is old into few files, unless the chain has two histories.
+    pub(super) fn merge_old(&self, session: &Session) {
+        if self.head.digest.is_some() {
+            merging::merge_old(&self.folder, self.head.number, session);
+        }
     }
 
     /// Says in the manifest where the chain ends. Without it the folder works on, only slower.
@@ -85,7 +107,7 @@ impl Own {
 }
 
 /// The envelopes of an own file, if this device signed all of them.
-fn own_envelopes(folder: &Path, name: SegmentName, session: &Session) -> Vec<Envelope> {
+pub(super) fn own_envelopes(folder: &Path, name: SegmentName, session: &Session) -> Vec<Envelope> {
     let path = folder.join(name.to_string());
     match segments::read(&path, name, session.vault(), session.device()) {
         Content::Whole(envelopes) if envelopes.iter().all(|own| session.is_own(own)) => envelopes,
@@ -107,7 +129,7 @@ fn head_by_manifest(folder: &Path, session: &Session) -> Option<Head> {
 }
 
 /// Walks the chain from its beginning, to the first segment that is missing or not whole.
-fn head_by_listing(folder: &Path, session: &Session) -> Head {
+fn head_by_listing(folder: &Path, session: &Session, slice: Option<u64>) -> Head {
     let listed = files::list(folder);
     files::clear_temporary(folder, &listed);
     let mut names: BTreeMap<SegmentNumber, Vec<SegmentName>> = BTreeMap::new();
@@ -117,8 +139,12 @@ fn head_by_listing(folder: &Path, session: &Session) -> Head {
     let mut walked: Vec<SegmentName> = Vec::new();
     let mut next = SegmentNumber(1);
     while let Some(candidates) = names.get_mut(&next) {
-        candidates.retain(|name| segments::looks_whole(&folder.join(name.to_string()), *name));
         let signed = |name: &SegmentName| !own_envelopes(folder, *name, session).is_empty();
+        let is_read = slice.map(|slice| slice % SLICES) == Some(next.0 % SLICES);
+        candidates.retain(|name| {
+            segments::looks_whole(&folder.join(name.to_string()), *name)
+                && (!is_read || signed(name))
+        });
         let doubled = candidates.iter().filter(|name| name.is_single()).count() > 1;
         // More than one: some may be made up, which only their signatures tell.
         if doubled {

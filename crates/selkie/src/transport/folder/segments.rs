@@ -1,5 +1,6 @@
 //! One segment file: its envelopes, if it is what its name says.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use selkie_wire::envelope::{HEADER_LEN, SIGNATURE_LEN};
@@ -60,14 +61,24 @@ fn envelope_len(header: &[u8; HEADER_LEN]) -> Option<usize> {
     (HEADER_LEN + SIGNATURE_LEN).checked_add(ciphertext_len)
 }
 
-/// Whether a file looks whole without reading it all: it has the length that its one header says, and
-/// the number of its name. Of a merged file only the beginning is looked at.
+/// Whether a file looks whole without reading it all: its headers have the numbers of its name, and it
+/// ends where the last of them says.
 pub(super) fn looks_whole(path: &Path, name: SegmentName) -> bool {
-    let (Some(len), Some(header)) = (files::len(path), files::read_start(path)) else {
-        return false;
-    };
-    let number = header.get(56..64).and_then(|number| number.try_into().ok());
-    let named = number.map(u64::from_le_bytes).map(SegmentNumber) == Some(name.first);
-    let one_len = envelope_len(&header).map(|len| len as u64);
-    named && one_len.is_some_and(|one| if name.is_single() { len == one } else { len > one })
+    let Some((mut file, len)) = files::open(path) else { return false };
+    let (mut at, mut number) = (0, Some(name.first));
+    while at < len {
+        let mut header = [0; HEADER_LEN];
+        let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut header));
+        let (Ok(()), Some(envelope_len)) = (read, envelope_len(&header)) else { return false };
+        let named = header.get(56..64).and_then(|number| number.try_into().ok());
+        if number.is_none() || named.map(u64::from_le_bytes).map(SegmentNumber) != number {
+            return false;
+        }
+        at += envelope_len as u64;
+        if number == Some(name.last) {
+            return at == len;
+        }
+        number = number.and_then(SegmentNumber::next);
+    }
+    false
 }

@@ -228,6 +228,25 @@ fn own_files_that_were_lost_or_cut_are_written_again() {
 }
 
 #[test]
+fn an_own_file_whose_bytes_changed_is_written_again_in_time() {
+    let (folder, [laptop, tablet]) = written(3);
+    let files = segments(&folder, &laptop);
+    let whole = fs::read(&files[1]).unwrap();
+    let mut changed = whole.clone();
+    changed[200] ^= 1;
+    fs::write(&files[1], &changed).unwrap();
+    assert!(sync(&folder, &tablet).segments_refused > 0);
+    // One of sixteen files is read in each listing, in turns.
+    let runs = (0..16 * RUNS_UNTIL_LISTED).take_while(|_| {
+        sync(&folder, &laptop);
+        fs::read(&files[1]).unwrap() != whole
+    });
+    assert!(runs.count() < 16 * RUNS_UNTIL_LISTED, "never");
+    sync(&folder, &tablet);
+    assert_equal(&[&laptop, &tablet]);
+}
+
+#[test]
 fn files_that_vanish_between_two_pages_are_missed_and_not_mourned() {
     let (folder, [laptop, tablet]) = (SharedFolder::new(), devices());
     let mut state = 1u64;
@@ -286,6 +305,51 @@ fn segments_merged_into_one_file_are_read_beside_the_old_ones() {
         sync(&folder, store);
     }
     assert_equal(&[&laptop, &tablet, &watch]);
+}
+
+#[test]
+fn a_device_merges_its_old_files_and_nobody_misses_any() {
+    let (folder, [laptop, tablet, watch]) = (SharedFolder::new(), devices());
+    let mut since = None;
+    let mut write = |count: u64| {
+        for n in 0..count {
+            put(&laptop, "a", n);
+            // Seals a segment of its own.
+            since = Some(laptop.vault.prepare_sync_package(since.as_ref()).unwrap().point);
+        }
+        for _ in 0..=RUNS_UNTIL_LISTED {
+            sync(&folder, &laptop);
+        }
+        segments(&folder, &laptop)
+    };
+    assert_eq!(write(127).len(), 127, "too few to merge");
+    for _ in 0..2 {
+        sync(&folder, &tablet);
+    }
+    let before = segments(&folder, &laptop);
+    let small: Vec<_> = before.iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect();
+    let files = write(70);
+    assert_eq!(files.len(), 2 + (197 - 128), "{files:?}");
+    assert_eq!(name(&files[0]).split('-').nth(1), Some("64"));
+    // Some had read a part, some nothing.
+    assert_eq!(sync(&folder, &tablet).segments_received, 70);
+    assert_eq!(sync(&folder, &watch).segments_received, 197);
+    // What a cut-off run, or a sync program, left beside the merged file goes the next time.
+    small.iter().for_each(|(file, bytes)| fs::write(file, bytes).unwrap());
+    assert!(write(0) == files);
+    // A merged file that was cut, within its first segment or later, is made up for like any other.
+    let whole = fs::read(&files[1]).unwrap();
+    for len in [3, whole.len() / 2] {
+        fs::write(&files[1], &whole[..len]).unwrap();
+        write(0);
+        assert!(write(0) == files, "{len}");
+        assert_eq!(fs::read(&files[1]).unwrap(), whole, "{len}");
+    }
+    let [_, _, fresh] = devices();
+    sync(&folder, &fresh);
+    for store in [&tablet, &watch, &fresh] {
+        assert_eq!(store.vault.digest().unwrap(), laptop.vault.digest().unwrap());
+    }
 }
 
 #[test]
