@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use selkie::transport::Folder;
 
 use crate::commands::{
     conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
-    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
+    package, patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync,
+    undo,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -65,6 +67,35 @@ pub struct RelayUrl {
     pub url: String,
 }
 
+/// Where devices meet, for the commands that exchange changes.
+#[derive(Args, Debug)]
+pub struct Meeting {
+    /// The relay's address
+    #[arg(
+        long,
+        env = "SELKIE_RELAY",
+        hide_env_values = true,
+        value_name = "URL",
+        required_unless_present = "folder"
+    )]
+    relay: Option<String>,
+    /// A folder that your devices share (Syncthing, iCloud Drive, a stick), instead of a relay
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Meeting {
+    /// The address, as the library takes it. A folder has one address wherever a command is run.
+    pub fn address(&self) -> Result<String, Failure> {
+        let Some(folder) = &self.folder else { return Ok(self.relay.clone().unwrap_or_default()) };
+        let path = std::path::absolute(folder).map_err(|error| Failure::file(folder, &error))?;
+        if path.to_str().is_none() {
+            return Err(Failure::usage("the folder's path is not valid text"));
+        }
+        Ok(Folder::new(path).address())
+    }
+}
+
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident = $module:ident,)*) => {
         /// One command, with its arguments.
@@ -119,8 +150,10 @@ commands! {
     Invite = invite,
     /// Make this device part of a vault, with a code from another device
     Join = join,
-    /// Exchange changes with the other devices, through a relay
+    /// Exchange changes with the other devices, through a relay or a shared folder
     Sync = sync,
+    /// Exchange changes by files: by mail, on a stick, or any other way
+    Package = package,
     /// Show what the store holds and how its sync stands
     Status = status,
     /// Show what two devices edited differently, side by side

@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod ids;
 pub mod incarnation;
 pub mod limits;
+pub mod package;
 pub mod relay;
 pub mod roster;
 pub mod version_vector;

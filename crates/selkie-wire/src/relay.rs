@@ -146,7 +146,7 @@ pub fn origin_of(url: &str) -> Option<String> {
 
 /// Roster entries in order: body of `POST /v1/vaults` and of `POST …/roster`, answer of
 /// `GET …/roster?from=N`, whose page may end before the roster does.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct RosterEntries {
     /// Entries in order.

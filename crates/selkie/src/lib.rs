@@ -35,6 +35,7 @@ mod watch;
 
 pub use collection::{Collection, Page, Record};
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
+pub use engine::{PackageReport, SyncPackage, SyncPoint};
 pub use error::{Error, ErrorKind};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
@@ -47,7 +48,7 @@ pub use selkie_core::record::{FieldType, Path as FieldPath, Schema};
 pub use selkie_wire::{DeviceId, Digest, VaultId};
 pub use status::{
     CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
-    Suggestion, UniqueClash,
+    Suggestion, UniqueClash, UnsentChange,
 };
 pub use store::{Filter, Query, Transaction, TransactionCollection};
 pub use unlock::{RecoveryWords, Unlock};

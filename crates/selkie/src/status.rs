@@ -6,6 +6,8 @@ use selkie_core::merge::{Conflict, SideContent};
 use selkie_core::record::Path;
 use selkie_wire::{DeviceId, VaultId};
 
+use crate::watch::EventKind;
+
 /// A collection and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionInfo {
@@ -66,6 +68,21 @@ pub struct Status {
     pub database_bytes: u64,
     /// The last run of sync with any relay.
     pub last_sync: Option<LastSync>,
+}
+
+/// A change made on this device that has not been sent, at one of the records it wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsentChange {
+    /// The record's collection.
+    pub collection: String,
+    /// The record's id.
+    pub id: String,
+    /// Whether it was written or deleted.
+    pub kind: EventKind,
+    /// When, in milliseconds since 1970 (UTC).
+    pub at_ms: u64,
+    /// The number of the change; records of one transaction share it.
+    pub change: u64,
 }
 
 /// A difference that waits for a person, and where.

@@ -12,6 +12,7 @@ pub mod init;
 pub mod invite;
 pub mod join;
 pub mod list;
+pub mod package;
 pub mod patch;
 pub mod policy;
 pub mod preferences;

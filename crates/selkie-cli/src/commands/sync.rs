@@ -1,11 +1,11 @@
-//! `selkie sync`: exchanges changes with the other devices, through a relay.
+//! `selkie sync`: exchanges changes with the other devices, through a relay or a shared folder.
 
 use clap::Args;
 use indicatif::ProgressBar;
 use selkie::{SyncPhase, SyncProgress, SyncReport, Vault};
 use serde_json::{Value, json};
 
-use crate::args::RelayUrl;
+use crate::args::Meeting;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{GOOD, TYPED, WARNING};
@@ -16,6 +16,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   selkie sync --relay https://relay.example
   SELKIE_RELAY=https://relay.example selkie sync --json
+  selkie sync --folder ~/Sync/notes          a folder that Syncthing or iCloud keeps in step
 
 Only changes travel, sealed before they leave. It may be interrupted at any time and run again:
 nothing is lost or doubled. Without a network the store works on; sync when there is one.";
@@ -23,15 +24,16 @@ nothing is lost or doubled. Without a network the store works on; sync when ther
 /// What `selkie sync` takes.
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// The relay.
+    /// Where the devices meet.
     #[command(flatten)]
-    relay: RelayUrl,
+    meeting: Meeting,
 }
 
 /// Syncs, with a moving line on a terminal.
 pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     let out = &context.out;
-    let report = with_progress(&context.open()?, &arguments.relay.url, context)?;
+    let address = arguments.meeting.address()?;
+    let report = with_progress(&context.open()?, &address, context)?;
     if out.json {
         return out.value(&report_json(&report));
     }
@@ -42,7 +44,7 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     }
     if report.segments_refused > 0 {
         let refused = text::counted(report.segments_refused, "segment");
-        out.warn(format!("the relay sent {refused} that are not intact; they were not used"));
+        out.warn(format!("{refused} came that are not intact; they were not used"));
     }
     if report.quota_exhausted {
         out.warn("the relay has no more room for this vault: what is new stays here until it has");
@@ -67,9 +69,10 @@ pub fn with_progress(vault: &Vault, url: &str, context: &Context) -> Result<Sync
     Ok(report?)
 }
 
-fn progress_text(progress: &SyncProgress) -> String {
+/// How far a run is, on one line.
+pub fn progress_text(progress: &SyncProgress) -> String {
     let what = match progress.phase {
-        SyncPhase::Hello => return "talking to the relay".to_owned(),
+        SyncPhase::Hello => return "saying hello".to_owned(),
         SyncPhase::Push => "sending",
         SyncPhase::Pull => "receiving",
     };

@@ -2,7 +2,7 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "init",
     "put",
     "get",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 24] = [
     "invite",
     "join",
     "sync",
+    "package",
     "status",
     "conflicts",
     "resolve",

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use selkie_wire::{
-    DeviceId, Digest, Envelope, EnvelopeError, Header, Incarnations, Roster, SegmentNumber,
+    DeviceId, Digest, Envelope, EnvelopeError, EnvelopeType, Header, Incarnations, Roster,
+    SegmentNumber,
 };
 
 use crate::change::{Change, ChangeNumber, Dot};
@@ -115,6 +116,18 @@ impl Inbox<'_> {
         Some(Expected { number: last.next()?, previous })
     }
 
+    /// Whether a member signed it, in a chain whose first segment has not come yet.
+    fn is_of_an_unknown_chain(&self, envelope: &Envelope) -> bool {
+        let header = envelope.header();
+        let owner = self.incarnations.owner(self.roster, header.device);
+        owner.is_none()
+            && (header.envelope_type, header.vault) == (EnvelopeType::Segment, self.roster.vault())
+            && self
+                .roster
+                .live_members()
+                .any(|(_, member)| envelope.verify(&member.keys.signing_key).is_ok())
+    }
+
     fn is_signed(&self, envelope: &Envelope) -> bool {
         let owner = self.incarnations.owner(self.roster, envelope.header().device);
         owner.is_some_and(|(_, member)| envelope.verify(&member.keys.signing_key).is_ok())
@@ -157,6 +170,10 @@ impl Inbox<'_> {
             self.incarnations.remove(device);
         }
         let digest = envelope.digest();
+        if self.is_of_an_unknown_chain(&envelope) {
+            let (reason, bytes) = (HoldReason::Gap, envelope.into_bytes());
+            return Verdict::Held { device, number, digest, reason, bytes };
+        }
         if self.heads.get(&device) == Some(&(number, digest)) {
             return Verdict::Duplicate;
         }

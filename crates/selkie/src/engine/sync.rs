@@ -7,7 +7,7 @@ use selkie_wire::roster::RosterEntry;
 use selkie_wire::{Digest, SegmentNumber};
 
 use crate::store::{Identity, TrackedPosition};
-use crate::transport::{Transport, TransportError};
+use crate::transport::{Folder, Transport, TransportError};
 use crate::vault::Vault;
 use crate::{Error, ErrorKind};
 
@@ -67,17 +67,30 @@ pub struct SyncReport {
     pub duration_ms: u64,
 }
 
-/// Runs sync over HTTP.
-#[cfg(feature = "http")]
+/// Runs sync with what an address names.
 pub(crate) fn run(
     vault: &Vault,
     url: &str,
     progress: &mut dyn FnMut(SyncProgress),
 ) -> Result<SyncReport, Error> {
-    let identity = vault.database().identity()?;
-    let mut transport =
-        crate::transport::Http::new(url, identity.roster.vault(), &identity.device)?;
-    run_over(vault, url, &mut transport, progress)
+    run_over(vault, url, &mut *connect(vault, url)?, progress)
+}
+
+/// The transport that an address names.
+pub(crate) fn connect(vault: &Vault, address: &str) -> Result<Box<dyn Transport + Send>, Error> {
+    if let Some(folder) = Folder::at_address(address) {
+        return Ok(Box::new(folder));
+    }
+    #[cfg(feature = "http")]
+    {
+        let Identity { device, roster, .. } = vault.database().identity()?;
+        Ok(Box::new(crate::transport::Http::new(address, roster.vault(), device)?))
+    }
+    #[cfg(not(feature = "http"))]
+    {
+        let _no_relay = vault;
+        Err(TransportError::Address("the address is no folder, and HTTP is not built in").into())
+    }
 }
 
 /// Runs sync over any transport; `url` names the relay in what is remembered of it.
@@ -139,6 +152,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn drive(&mut self) -> Result<(), Error> {
+        let session = self.vault.database().session(&self.identity)?;
+        self.transport.begin(&session)?;
         let mut engine = Engine::new(self.known()?);
         loop {
             let action = engine.next();
@@ -247,8 +262,8 @@ impl Run<'_> {
         self.report.segments_received += applied.segments;
         self.report.changes_received += applied.changes;
         self.report.segments_refused += applied.refused;
-        self.empty_pages =
-            if applied.segments + applied.duplicates > 0 { 0 } else { self.empty_pages + 1 };
+        let used = applied.segments + applied.duplicates + applied.held;
+        self.empty_pages = if used > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {
             return Err(selkie_core::sync::EngineError::Inconsistent.into());
         }

@@ -23,13 +23,15 @@ mod purge;
 mod query;
 mod rows;
 mod schema;
+mod session;
 mod sync_state;
 mod touched;
 mod transaction;
 mod unique;
+mod unsent;
 mod validation;
 
-pub(crate) use apply::TrackedPosition;
+pub(crate) use apply::{Applied, TrackedPosition};
 pub(crate) use attention::{Resolver, answer};
 pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_store};

@@ -1,5 +1,6 @@
 //! HTTP to a relay (`docs/PROTOCOL.md`), by ureq and rustls.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
@@ -21,10 +22,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A relay over HTTP.
-pub(crate) struct Http<'a> {
+pub(crate) struct Http<D> {
     client: Client,
     vault: VaultId,
-    device: &'a DeviceSecrets,
+    device: D,
     token: Option<String>,
 }
 
@@ -50,12 +51,8 @@ struct Answer {
     body: Vec<u8>,
 }
 
-impl<'a> Http<'a> {
-    pub(crate) fn new(
-        url: &str,
-        vault: VaultId,
-        device: &'a DeviceSecrets,
-    ) -> Result<Self, TransportError> {
+impl<D: Borrow<DeviceSecrets>> Http<D> {
+    pub(crate) fn new(url: &str, vault: VaultId, device: D) -> Result<Self, TransportError> {
         Ok(Self { client: Client::new(url)?, vault, device, token: None })
     }
 
@@ -64,11 +61,11 @@ impl<'a> Http<'a> {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
-        let (vault, device) = (self.vault, self.device.device_id());
+        let (vault, device) = (self.vault, self.device.borrow().device_id());
         let asked = ChallengeRequest { vault, device };
         let ChallengeResponse { challenge } = self.client.post("/v1/challenge", None, &asked)?;
         let origin = self.client.origin.clone();
-        let signature = self.device.sign_challenge(&origin, vault, &challenge).to_vec();
+        let signature = self.device.borrow().sign_challenge(&origin, vault, &challenge).to_vec();
         let request = TokenRequest { vault, device, challenge, origin, signature };
         let TokenResponse { token, .. } = self.client.post("/v1/token", None, &request)?;
         let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -94,7 +91,7 @@ impl<'a> Http<'a> {
     }
 }
 
-impl Transport for Http<'_> {
+impl<D: Borrow<DeviceSecrets>> Transport for Http<D> {
     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
         let path = format!("/v1/vaults/{}/pull", self.vault);
         self.with_token(|client, token| client.post(&path, Some(token), request))

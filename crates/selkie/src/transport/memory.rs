@@ -37,7 +37,7 @@ pub struct MemoryTransport {
     traffic_bytes: (u64, u64),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     epoch: RelayEpoch,
     roster: Vec<Vec<u8>>,
@@ -113,6 +113,12 @@ impl MemoryRelay {
     /// Loses everything, as a relay does whose disk was replaced.
     pub fn wipe(&self) {
         *self.state() = State::default();
+    }
+
+    /// A relay of its own with what this one holds now, as a backup brings back later.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
     /// Everything it holds, as an operator could read it.

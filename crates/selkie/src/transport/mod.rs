@@ -1,25 +1,112 @@
-//! Ways to a relay. A small blocking trait, so that an app can bring its own HTTP stack.
+//! Ways to the other devices. A small blocking trait, so that an app can bring its own.
 //!
-//! In: requests of the sync engine. Out: a relay's answers, parsed strictly, believed no further than
-//! the engine says. What never happens here: keys, plaintext, retries (those are the driver's).
+//! In: requests of the sync engine. Out: a relay's or a folder's answers, parsed strictly, believed no
+//! further than the engine says. What never happens here: keys, plaintext, retries (those are the
+//! driver's).
 
+mod folder;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
+mod session;
 
 use std::fmt;
 
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries};
 
+pub use folder::Folder;
 #[cfg(feature = "http")]
 pub(crate) use http::{Http, Mailbox};
 pub use memory::{MemoryRelay, MemoryTransport};
-// The messages a transport carries.
-pub use selkie_wire::relay;
+pub(crate) use session::SegmentId;
+pub use session::Session;
+// The messages a transport carries, and what stands in them.
+pub use selkie_wire::{Envelope, ids, relay};
 
-/// A way to one relay, on behalf of one device of one vault.
+/// A way to one relay, folder or other meeting place, on behalf of one device of one vault.
+///
+/// An app that has a way of its own between its devices implements this and calls
+/// [`Vault::sync_over`](crate::Vault::sync_over). Nothing that a transport answers is believed: what is
+/// missing is asked for again, what is doubled or damaged is noticed.
+///
+/// ```
+/// use selkie::transport::relay::{
+///     Head, PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
+/// };
+/// use selkie::transport::ids::{RelayEpoch, RosterNumber, SegmentNumber};
+/// use selkie::transport::{Envelope, Transport, TransportError};
+///
+/// /// A shelf that one device puts its segments on, in order.
+/// #[derive(Default)]
+/// struct Shelf {
+///     roster: RosterEntries,
+///     envelopes: Vec<Envelope>,
+/// }
+///
+/// impl Shelf {
+///     fn head(&self) -> Head {
+///         let last = self.envelopes.last();
+///         Head {
+///             number: last.map_or(SegmentNumber(0), |last| last.header().number),
+///             digest: last.map(Envelope::digest),
+///         }
+///     }
+/// }
+///
+/// impl Transport for Shelf {
+///     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+///         let last = self.roster.entries.len().checked_sub(1).ok_or(TransportError::Unknown)?;
+///         Ok(PullResponse {
+///             epoch: RelayEpoch([1; 16]),
+///             envelopes: Vec::new(), // those of other devices would be here
+///             cursor: request.cursor,
+///             more: false,
+///             head: self.head(),
+///             roster: RosterNumber(last as u64),
+///         })
+///     }
+///     fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+///         for bytes in &request.envelopes {
+///             let envelope = Envelope::parse(bytes.to_vec());
+///             self.envelopes.push(envelope.map_err(|_| TransportError::Garbage)?);
+///         }
+///         let outcomes = vec![PushOutcome::Stored; request.envelopes.len()];
+///         Ok(PushResponse { epoch: RelayEpoch([1; 16]), outcomes, head: self.head() })
+///     }
+///     fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+///         let entries = self.roster.entries.iter().skip(from.0 as usize).cloned().collect();
+///         Ok(RosterEntries { entries })
+///     }
+///     fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+///         self.roster = entries.clone();
+///         Ok(())
+///     }
+///     fn traffic_bytes(&self) -> (u64, u64) {
+///         (0, 0)
+///     }
+/// }
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("s.db");
+/// # let vault = selkie::Vault::create(path, selkie::Unlock::Key(&[7; 32]))?.vault;
+/// vault.collection("notes")?.put("n", &serde_json::json!({"title": "Milk"}))?;
+/// let mut shelf = Shelf::default();
+/// assert_eq!(vault.sync_over("shelf", &mut shelf, &mut |_| {})?.segments_sent, 1);
+/// assert_eq!(vault.sync_over("shelf", &mut shelf, &mut |_| {})?.segments_sent, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transport {
+    /// A run begins: says who asks and what it has. A relay keeps a cursor for each device and needs
+    /// none of it; a place without one (a [`Folder`]) chooses by it. A transport that wraps another
+    /// passes it on.
+    ///
+    /// # Errors
+    /// [`TransportError`].
+    fn begin(&mut self, session: &Session) -> Result<(), TransportError> {
+        let _not_needed = session;
+        Ok(())
+    }
+
     /// Asks for what other devices sent.
     ///
     /// # Errors
@@ -69,6 +156,8 @@ pub enum TransportError {
     Garbage,
     /// The address is no relay's address.
     Address(&'static str),
+    /// The folder is not there, or cannot be read or written: try again later.
+    Folder(String),
 }
 
 impl fmt::Display for TransportError {
@@ -90,6 +179,9 @@ impl fmt::Display for TransportError {
                 "what answers there is no Selkie relay, or a broken one; check the address",
             ),
             Self::Address(why) => f.write_str(why),
+            Self::Folder(why) => {
+                write!(f, "the folder cannot be used ({why}); the store works on, sync again later")
+            }
         }
     }
 }
@@ -100,7 +192,9 @@ impl From<TransportError> for crate::Error {
     fn from(error: TransportError) -> Self {
         use crate::ErrorKind;
         let kind = match error {
-            TransportError::Unreachable(_) | TransportError::Busy { .. } => ErrorKind::Network,
+            TransportError::Unreachable(_)
+            | TransportError::Busy { .. }
+            | TransportError::Folder(_) => ErrorKind::Network,
             TransportError::Address(_) => ErrorKind::InvalidInput,
             _ => ErrorKind::Relay,
         };

@@ -1,6 +1,7 @@
 //! The vault: an app's way to everything.
 
 mod conflicts;
+mod packages;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -254,13 +255,13 @@ impl Vault {
         self.inner.watchers.watch(collection)
     }
 
-    /// Syncs with a relay: sends what is new here, receives what is new elsewhere. Local reads and
-    /// writes go on meanwhile. Interrupted at any point, the next run goes on from there.
+    /// Syncs with a relay, or with a shared folder if the address is `folder:` and its path: sends what
+    /// is new here, receives what is new elsewhere. Local reads and writes go on meanwhile. Interrupted
+    /// at any point, the next run goes on from there.
     ///
     /// # Errors
     /// [`ErrorKind::Network`]: try again later. [`ErrorKind::Relay`], [`ErrorKind::Fork`],
     /// [`ErrorKind::DiskFull`].
-    #[cfg(feature = "http")]
     pub fn sync(
         &self,
         url: &str,
@@ -281,6 +282,14 @@ impl Vault {
         progress: &mut dyn FnMut(SyncProgress),
     ) -> Result<SyncReport, Error> {
         crate::engine::run_over(self, name, transport, progress)
+    }
+
+    /// The transport that [`sync`](Self::sync) uses for an address, for an app that wraps it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for what is no address.
+    pub fn transport(&self, address: &str) -> Result<Box<dyn Transport + Send>, Error> {
+        crate::engine::connect(self, address)
     }
 
     /// The vault at a glance.

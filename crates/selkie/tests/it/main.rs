@@ -8,8 +8,10 @@ mod history;
 mod hostile;
 mod incarnations;
 mod kill;
+mod packages;
 mod pairing;
 mod records;
 
 mod support;
 mod sync;
+mod transport_contract;

@@ -25,6 +25,18 @@ impl Store {
     pub fn path(&self) -> PathBuf {
         self.directory.path().join("store.db")
     }
+
+    /// Closes the vault; its files stay while the directory is kept.
+    pub fn close(self) -> TempDir {
+        drop(self.vault);
+        self.directory
+    }
+
+    /// Opens a store that [`KEY`] opens.
+    pub fn open_by_key(directory: TempDir) -> Self {
+        let vault = Vault::open(directory.path().join("store.db"), Unlock::Key(&KEY)).unwrap();
+        Self { vault, directory, by_passphrase: false }
+    }
 }
 
 /// A store opened by the app's own key.
