@@ -171,17 +171,17 @@ fn packed_states_are_those_of_the_specification() {
 /// A package says which bytes it is by their digest; what it holds is read back from it.
 #[test]
 fn packages_are_those_of_the_specification() {
-    use selkie_wire::package::{Introduction, PackageWriter, read_package};
-    use selkie_wire::{Digest, VaultId};
+    use selkie_wire::package::{PackageWriter, read_package};
+    use selkie_wire::{Digest, Incarnation, IncarnationToken, VaultId};
     let vectors: Value =
         serde_json::from_str(include_str!("../../../../docs/vectors/package.json")).unwrap();
     assert!(list(&vectors["cases"]).len() > 2);
     for case in list(&vectors["cases"]) {
         let vault = VaultId::from_hex(text(&case["vault"])).unwrap();
         let roster: Vec<Vec<u8>> = list(&case["roster"]).iter().map(hex).collect();
-        let introduction = |value: &Value| Introduction {
+        let introduction = |value: &Value| Incarnation {
             member: device(&value["member"]),
-            token: hex(&value["token"]).try_into().unwrap(),
+            token: IncarnationToken(hex(&value["token"]).try_into().unwrap()),
         };
         let introductions: Vec<_> = list(&case["introductions"]).iter().map(introduction).collect();
         let envelope = |value: &Value| {
