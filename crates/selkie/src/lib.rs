@@ -25,6 +25,7 @@
 mod collection;
 mod engine;
 mod error;
+mod indexes;
 mod status;
 mod store;
 mod system;
@@ -49,9 +50,13 @@ pub use status::{
     CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
     Suggestion, UniqueClash,
 };
-pub use store::{Filter, Query, Transaction, TransactionCollection};
+pub use store::{
+    Aggregation, Cursor, Explanation, Filter, Group, IndexInfo, IndexKind, Metric, Neighbour,
+    Query, QueryPage, Search, SearchHit, SearchIndex, Similar, Tokenizer, Transaction,
+    TransactionCollection, VectorIndex,
+};
 pub use unlock::{RecoveryWords, Unlock};
-pub use vault::{NewVault, Vault};
+pub use vault::{NewVault, OpenOptions, Vault};
 pub use watch::{Event, EventKind, Watch};
 
 /// The snippets of `docs/CONCEPTS.md`, so that they compile and run.

@@ -15,9 +15,11 @@ mod digest;
 mod files;
 mod history;
 mod identity;
+pub(crate) mod indexes;
 mod outbox;
 mod purge;
-mod query;
+pub(crate) mod query;
+mod readers;
 mod rows;
 mod schema;
 mod sync_state;
@@ -25,13 +27,19 @@ mod touched;
 mod transaction;
 mod unique;
 mod validation;
+mod vector_ffi;
 
 pub(crate) use apply::TrackedPosition;
 pub(crate) use attention::{Resolver, answer};
-pub(crate) use database::Database;
+pub(crate) use database::{BUSY_TIMEOUT, CACHE_KIB, Database};
 pub(crate) use files::{StoreFiles, create_store};
 pub(crate) use identity::{Identity, NewIdentity};
-pub use query::{Filter, Query};
+pub use indexes::{
+    IndexInfo, IndexKind, Metric, Neighbour, Search, SearchHit, SearchIndex, Similar, Tokenizer,
+    VectorIndex,
+};
+pub use query::{Aggregation, Cursor, Explanation, Filter, Group, Query, QueryPage};
+pub(crate) use readers::Readers;
 pub(crate) use transaction::check_collection_name;
 pub use transaction::{Transaction, TransactionCollection};
 pub(crate) use validation::validator_of;

@@ -52,7 +52,7 @@ impl Database {
         now_ms: u64,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<(T, Vec<Event>), Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let outcome = write_in(&sql, cache, device, now_ms, work);
         match outcome.and_then(|done| sql.commit().map(|()| done).map_err(Error::from)) {
@@ -190,9 +190,9 @@ impl TransactionCollection<'_, '_> {
     pub fn get(&self, id: &str) -> Result<Option<Record>, Error> {
         let key = self.key(id)?;
         let mut inner = self.transaction.inner.borrow_mut();
-        let now_ms = inner.stamp.unix_ms();
+        let now = inner.now();
         let touched = inner.touch(key)?;
-        Ok(touched.wanted()?.map(|document| touched.record(id, document, now_ms)))
+        Ok(touched.wanted()?.map(|document| touched.record(id, document, now)))
     }
 
     /// Applies a JSON merge patch (RFC 7396).
@@ -223,6 +223,11 @@ impl TransactionCollection<'_, '_> {
 }
 
 impl Inner<'_> {
+    /// When, and by whom.
+    fn now(&self) -> (u64, DeviceId) {
+        (self.stamp.unix_ms(), self.dot.device)
+    }
+
     /// The record as this transaction has it; read from the store the first time.
     fn touch(&mut self, key: RecordKey) -> Result<&mut Touched, Error> {
         match self.touched.entry(key) {
@@ -235,10 +240,10 @@ impl Inner<'_> {
     }
 
     fn want(&mut self, key: RecordKey, wanted: Document) -> Result<Record, Error> {
-        let now_ms = self.stamp.unix_ms();
+        let now = self.now();
         let ordinary = self.rows.writes_plainly(&key, &wanted, self.dot.device)?;
         let id = key.id().to_owned();
-        Ok(self.touch(key)?.put(&id, wanted, ordinary, now_ms))
+        Ok(self.touch(key)?.put(&id, wanted, ordinary, now))
     }
 
     /// Writes the change to the log, and its effect to the records.

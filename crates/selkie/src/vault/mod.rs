@@ -1,6 +1,11 @@
 //! The vault: an app's way to everything.
 
+mod building;
 mod conflicts;
+mod options;
+mod reading;
+
+pub use options::OpenOptions;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +20,8 @@ use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
 use crate::status::{CollectionInfo, DeviceInfo, Status};
 use crate::store::{
-    Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_store,
+    Database, NewIdentity, Readers, Resolver, StoreFiles, Transaction, check_collection_name,
+    create_store,
 };
 use crate::system::{self, SystemRandom};
 use crate::transport::Transport;
@@ -55,6 +61,8 @@ struct Inner {
     vault: VaultId,
     device: DeviceId,
     database: Mutex<Database>,
+    readers: Readers,
+    builder: building::Builder,
     watchers: Watchers,
     resolvers: RwLock<HashMap<String, Arc<Resolver>>>,
     clock: RwLock<Clock>,
@@ -125,6 +133,21 @@ impl Vault {
         Self::from_parts(files, database)
     }
 
+    /// As [`open`](Self::open), with settings for what is to happen when another process is writing,
+    /// and for memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        unlock: Unlock<'_>,
+        options: &OpenOptions,
+    ) -> Result<Self, Error> {
+        let vault = Self::open(path, unlock)?;
+        vault.database().set_options(options)?;
+        Ok(vault)
+    }
+
     /// Joins the vault of another device with the code it shows, and makes this device's store at
     /// `path`. `confirm` is given six digits; it says whether the other device shows the same.
     ///
@@ -154,8 +177,10 @@ impl Vault {
 
     pub(crate) fn from_parts(files: StoreFiles, database: Database) -> Result<Self, Error> {
         let identity = database.identity()?;
-        Ok(Self {
+        let vault = Self {
             inner: Arc::new(Inner {
+                readers: database.readers(),
+                builder: building::Builder::default(),
                 files,
                 vault: identity.roster.vault(),
                 device: identity.device_id(),
@@ -164,7 +189,9 @@ impl Vault {
                 resolvers: RwLock::default(),
                 clock: RwLock::new(Box::new(system::now_ms)),
             }),
-        })
+        };
+        vault.go_on_building()?;
+        Ok(vault)
     }
 
     pub(crate) fn files(&self) -> &StoreFiles {
@@ -216,7 +243,7 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn collections(&self) -> Result<Vec<CollectionInfo>, Error> {
-        self.database().collections()
+        self.read(crate::store::query::collections)
     }
 
     /// Runs several writes as one change: all of them are durable when it returns, or none

@@ -6,8 +6,10 @@ mod attention;
 mod files;
 mod history;
 mod hostile;
+mod indexes;
 mod kill;
 mod pairing;
+mod query;
 mod records;
 
 mod support;
