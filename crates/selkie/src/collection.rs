@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::store::query;
-use crate::store::{Aggregation, Explanation, Group, Query, QueryPage};
+use crate::store::{
+    Aggregation, Explanation, Group, Query, QueryPage, SchemaAgreement, SchemaVersions,
+};
 use crate::vault::Vault;
 use crate::{Error, ErrorKind, Watch};
 
@@ -186,6 +188,35 @@ impl Collection {
     /// [`ErrorKind::Storage`].
     pub fn count(&self) -> Result<u64, Error> {
         self.vault.read(|sql| query::count_all(sql, &self.name))
+    }
+
+    /// Says which versions of the collection's schema this app knows; called each time it starts. A
+    /// store with an older schema is brought up to the app's. In one with a newer schema, written by a
+    /// newer app, [`put`](Self::put) leaves the fields alone that this app does not know of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if a version that the store knows has other fields there; as
+    /// [`put`](Self::put).
+    pub fn use_schema(&self, versions: &SchemaVersions) -> Result<SchemaAgreement, Error> {
+        self.vault.use_schema(&self.name, versions)
+    }
+
+    /// Keeps this collection on this device: it is encrypted like all others and never synced. An app
+    /// calls this each time it starts, before the collection's first write. What another device syncs
+    /// under the same name still arrives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it has records that sync already.
+    pub fn keep_local(&self) -> Result<(), Error> {
+        self.vault.database().keep_local(&self.name)
+    }
+
+    /// Whether this collection stays on this device.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn is_local(&self) -> Result<bool, Error> {
+        self.vault.database().is_local_only(&self.name)
     }
 
     /// Events of this collection from now on; see [`Vault::watch`].

@@ -26,6 +26,7 @@ mod collection;
 mod engine;
 mod error;
 mod indexes;
+mod live;
 mod status;
 mod store;
 mod system;
@@ -37,6 +38,7 @@ mod watch;
 pub use collection::{Collection, Page, Record};
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use error::{Error, ErrorKind};
+pub use live::{LiveQuery, LiveResult};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{
@@ -52,8 +54,8 @@ pub use status::{
 };
 pub use store::{
     Aggregation, Cursor, Explanation, Filter, Group, IndexInfo, IndexKind, Metric, Neighbour,
-    Query, QueryPage, Search, SearchHit, SearchIndex, Similar, Tokenizer, Transaction,
-    TransactionCollection, VectorIndex,
+    Query, QueryPage, SchemaAgreement, SchemaVersions, Search, SearchHit, SearchIndex, Similar,
+    SqlRows, Tokenizer, Transaction, TransactionCollection, VectorIndex,
 };
 pub use unlock::{RecoveryWords, Unlock};
 pub use vault::{NewVault, OpenOptions, Vault};

@@ -25,7 +25,9 @@ pub(crate) struct Cache {
     policies: HashMap<String, Arc<CollectionPolicy>>,
     schemas: HashMap<String, Arc<Schema>>,
     writers: HashMap<DeviceId, i64>,
-    local_only: HashMap<String, bool>,
+    pub(super) local_only: HashMap<String, bool>,
+    /// What the app has told of itself, so it is not forgotten with the rest.
+    pub(super) app_versions: HashMap<String, u64>,
 }
 
 impl Cache {

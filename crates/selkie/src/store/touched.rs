@@ -27,7 +27,16 @@ pub(super) struct Touched {
     pub(super) resolution: Vec<Operation>,
 }
 
+/// What was wanted of a record at a savepoint.
+#[derive(Clone)]
+pub(super) struct Mark {
+    wanted: Wanted,
+    priority: Option<i32>,
+    resolution: Vec<Operation>,
+}
+
 /// What an app wants of a record.
+#[derive(Clone)]
 enum Wanted {
     AsShown,
     Document(Document),
@@ -48,6 +57,16 @@ impl Touched {
         };
         let wanted = Wanted::AsShown;
         Ok(Self { stored, shown, wanted, priority: None, resolution: Vec::new() })
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        let (wanted, resolution) = (self.wanted.clone(), self.resolution.clone());
+        Mark { wanted, priority: self.priority, resolution }
+    }
+
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        let Mark { wanted, priority, resolution } = mark;
+        (self.wanted, self.priority, self.resolution) = (wanted, priority, resolution);
     }
 
     /// The document as it is to be.

@@ -6,6 +6,7 @@ mod options;
 mod reading;
 
 pub use options::OpenOptions;
+pub(crate) use reading::WeakVault;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -8,6 +8,8 @@ mod history;
 mod hostile;
 mod indexes;
 mod kill;
+mod live;
+mod local;
 mod pairing;
 mod query;
 mod records;

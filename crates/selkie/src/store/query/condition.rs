@@ -49,7 +49,7 @@ pub(in crate::store) fn index_value(body: &str, path: &str) -> String {
 }
 
 /// A scalar as [`index_value`] has it.
-pub(super) fn index_value_of(value: &Value) -> SqlValue {
+pub(in crate::store) fn index_value_of(value: &Value) -> SqlValue {
     match value {
         Value::Null => SqlValue::Blob(Vec::new()),
         Value::Bool(bool) => SqlValue::Blob(vec![u8::from(*bool)]),

@@ -16,7 +16,7 @@ mod query;
 mod run;
 
 pub use aggregate::{Aggregation, Group};
-pub(super) use condition::{Sql, index_value, literal_path, push_filter};
+pub(super) use condition::{Sql, index_value, index_value_of, literal_path, push_filter};
 pub use filter::Filter;
 pub(super) use filter::{Field, field};
 pub use plan::Explanation;
