@@ -2,7 +2,12 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 29] = [
+    "search",
+    "similar",
+    "explain",
+    "index",
+    "sql",
     "init",
     "put",
     "get",

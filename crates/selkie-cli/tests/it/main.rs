@@ -9,6 +9,7 @@ mod history;
 mod import_export;
 mod pairing;
 mod passphrase;
+mod queries;
 mod records;
 mod relay;
 mod support;
