@@ -65,3 +65,8 @@ pub use watch::{Event, EventKind, Watch};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/CONCEPTS.md")]
 mod concepts {}
+
+/// The snippets of `docs/QUERY.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/QUERY.md")]
+mod finding {}
