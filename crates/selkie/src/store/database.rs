@@ -66,8 +66,7 @@ impl Database {
     /// How long a write waits for another process, and how much of the file is kept in memory.
     pub(crate) fn set_options(&self, options: &crate::OpenOptions) -> Result<(), Error> {
         self.connection.busy_timeout(options.wait_for_writer)?;
-        let kib = i64::try_from(options.cache_kib).unwrap_or(i64::MAX);
-        self.connection.pragma_update(None, "cache_size", -kib)?;
+        self.connection.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
         Ok(())
     }
 

@@ -25,10 +25,10 @@ impl Savepoints {
 
     /// Remembers a record before it is written the first time since the innermost savepoint.
     pub(super) fn remember(&mut self, key: &RecordKey, mark: impl FnOnce() -> Mark) {
-        if let Some(innermost) = self.0.last_mut() {
-            if !innermost.contains_key(key) {
-                innermost.insert(key.clone(), mark());
-            }
+        if let Some(innermost) = self.0.last_mut()
+            && !innermost.contains_key(key)
+        {
+            innermost.insert(key.clone(), mark());
         }
     }
 

@@ -248,7 +248,8 @@ impl Vault {
     }
 
     /// Runs several writes as one change: all of them are durable when it returns, or none
-    /// happened. Do not call the vault's own methods inside; they would wait for this one.
+    /// happened. Do not write through the vault inside; that would wait for this one. What is read
+    /// through it is the state before.
     ///
     /// # Errors
     /// Whatever `work` returns; [`ErrorKind::InvalidInput`] for a change beyond 3 MiB;

@@ -66,7 +66,9 @@ fn words_are_found_and_the_best_hit_comes_first() {
 fn the_search_index_follows_edits_deletes_and_what_arrives_by_sync() {
     let relay = relay();
     let (phone, laptop) = pair(&relay.url());
-    let sync = |store: &Store| drop(store.vault.sync(&relay.url(), &mut |_| {}).unwrap());
+    let sync = |store: &Store| {
+        let _report = store.vault.sync(&relay.url(), &mut |_| {}).unwrap();
+    };
     let here = phone.vault.collection("notes").unwrap();
     let there = laptop.vault.collection("notes").unwrap();
     here.put("a", &json!({"text": "walrus", "embedding": [1.0, 0.0]})).unwrap();

@@ -11,7 +11,9 @@ use crate::support::{KEY, Store, copy_of, pair, raw_database, relay, store};
 fn a_local_collection_never_enters_the_log_nor_reaches_another_device() {
     let relay = relay();
     let (phone, laptop) = pair(&relay.url());
-    let sync = |store: &Store| drop(store.vault.sync(&relay.url(), &mut |_| {}).unwrap());
+    let sync = |store: &Store| {
+        let _report = store.vault.sync(&relay.url(), &mut |_| {}).unwrap();
+    };
     for store in [&phone, &laptop] {
         store.vault.collection("drafts").unwrap().keep_local().unwrap();
     }
@@ -159,7 +161,9 @@ fn records_expire_on_the_device_that_wrote_them_and_elsewhere_a_day_later() {
     const DAY_MS: u64 = 24 * 60 * 60 * 1000;
     let relay = relay();
     let (phone, laptop) = pair(&relay.url());
-    let sync = |store: &Store| drop(store.vault.sync(&relay.url(), &mut |_| {}).unwrap());
+    let sync = |store: &Store| {
+        let _report = store.vault.sync(&relay.url(), &mut |_| {}).unwrap();
+    };
     let policy = CollectionPolicy { expire_after_ms: Some(7 * DAY_MS), ..Default::default() };
     phone.vault.set_policy("logs", policy).unwrap();
     let begin = phone.vault.collection("logs").unwrap().put("a", &json!({})).unwrap();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::condition::index_answers;
 use super::filter::{Expression, Field, Operator, Test};
-use super::query::Query;
+use super::page::Query;
 use crate::Error;
 
 /// A declared index over fields that is complete: the table `index_NUM`, with columns v0, v1, … and
