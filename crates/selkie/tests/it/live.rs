@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use selkie::{CollectionPolicy, Filter, Query};
+use selkie::{CollectionPolicy, ErrorKind, Filter, OpenOptions, Query, Unlock, Vault};
 use serde_json::json;
 
-use crate::support::{Store, pair, relay, store};
+use crate::support::{KEY, Store, pair, relay, store};
 
 #[test]
 fn a_live_query_tells_only_committed_differences_many_as_one() {
@@ -136,4 +136,30 @@ fn a_savepoint_takes_back_its_own_part_and_no_more() {
     let shown: Vec<_> =
         all.iter().map(|record| (record.id.as_str(), record.document["n"].clone())).collect();
     assert_eq!(shown, [("a", json!(2)), ("b", json!(1)), ("kept", json!(5))]);
+}
+
+/// A second handle on the same file has connections of its own, as another process has.
+#[test]
+fn a_second_writer_is_refused_or_waits_as_asked() {
+    let store = store();
+    let open = |options: OpenOptions| {
+        let other = Vault::open_with(store.path(), Unlock::Key(&KEY), &options).unwrap();
+        other.collection("notes").unwrap()
+    };
+    let hasty = open(OpenOptions::new().fail_when_busy());
+    let patient = open(OpenOptions::new().wait_for_writer(Duration::from_secs(600)));
+    let waiting = store
+        .vault
+        .transaction(|tx| {
+            tx.collection("notes")?.put("a", &json!({"by": "the first"}))?;
+            let refused = hasty.put("b", &json!({})).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Busy);
+            assert!(refused.to_string().contains("another process"), "{refused}");
+            assert_eq!(hasty.count()?, 0, "reads do not wait");
+            Ok(std::thread::spawn(move || patient.put("c", &json!({})).map(drop)))
+        })
+        .unwrap();
+    waiting.join().unwrap().unwrap();
+    assert_eq!(hasty.count().unwrap(), 2);
+    hasty.put("b", &json!({})).unwrap();
 }
