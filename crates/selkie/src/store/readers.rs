@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use selkie_core::keys::DatabaseKey;
 
 use super::database::open_reader;
@@ -73,8 +73,11 @@ fn read_once<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let sql = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-    let done = work(&sql)?;
-    sql.finish()?;
+    // Kept statements: what is read often takes less time than to read SQL text.
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let done = work(connection);
+    let ended = connection.prepare_cached("COMMIT")?.execute([]);
+    let done = done?;
+    ended?;
     Ok(done)
 }
