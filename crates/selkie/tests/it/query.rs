@@ -272,9 +272,24 @@ fn a_bad_filter_is_refused_with_its_place_and_none_of_its_text() {
     assert_eq!(Filter::parse(&deep).unwrap_err().kind(), ErrorKind::InvalidInput);
     let long = vec!["a = 1"; 5_000].join(" AND ");
     let store = store();
-    let refused = store.vault.collection("x").unwrap();
-    let refused = refused.query(&Query::new().filter(Filter::parse(&long).unwrap())).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    let things = store.vault.collection("x").unwrap();
+    let query =
+        |filter: Filter| things.query(&Query::new().filter(filter)).map(|found| found.len());
+    assert_eq!(query(Filter::parse(&long).unwrap()).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let nots = (0..5_000).fold(Filter::exists("a").unwrap(), |filter, _| filter.not());
+    assert_eq!(query(nots).unwrap_err().kind(), ErrorKind::InvalidInput);
+    things.put("a", &json!({"n": 7, "a": 1})).unwrap();
+    for indexed in [false, true] {
+        let listed = |to: u64| Filter::any_of("n", (0..to).map(Value::from)).unwrap();
+        assert_eq!(query(listed(10_000)).unwrap(), 1, "indexed: {indexed}");
+        assert_eq!(query(listed(10_001)).unwrap_err().kind(), ErrorKind::InvalidInput);
+        let many = (0..800).fold(Filter::exists("a").unwrap(), |filter, n| {
+            filter.and(Filter::less("n", json!(8 + n)).unwrap())
+        });
+        assert_eq!(query(many).unwrap(), 1, "indexed: {indexed}");
+        things.ensure_index(&["n"]).unwrap();
+        store.vault.finish_indexes().unwrap();
+    }
 }
 
 #[test]

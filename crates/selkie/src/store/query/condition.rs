@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::filter::{Expression, Field, Operator, Test};
 use crate::{Error, ErrorKind};
 
-/// Tests and listed values that one query may have; SQLite's own bounds are higher.
-const TERMS_MAX: usize = 1_000;
+/// Tests that one query may have, and joints between them; SQLite's own bound is a little higher.
+const TESTS_MAX: usize = 900;
+/// Values in all lists of one query.
+const LISTED_MAX: usize = 10_000;
 
 /// SQL text, and the values of its parameters in order.
 #[derive(Clone, Debug, Default)]
@@ -93,48 +95,53 @@ fn column_of(field: &Field) -> &'static str {
 
 /// Adds a whole filter.
 pub(in crate::store) fn push_filter(sql: &mut Sql, filter: &super::Filter) -> Result<(), Error> {
-    push_condition(sql, &filter.0, &mut 0)
+    check_size(core::slice::from_ref(&filter.0))?;
+    push_condition(sql, &filter.0);
+    Ok(())
 }
 
-/// Adds a condition; `terms` counts its tests.
-pub(super) fn push_condition(
-    sql: &mut Sql,
-    expression: &Expression,
-    terms: &mut usize,
-) -> Result<(), Error> {
-    match expression {
-        Expression::Test(field, test) => {
-            *terms += 1 + if let Test::In(values) = test { values.len() } else { 0 };
-            if *terms > TERMS_MAX {
-                let message = format!("a query has at most {TERMS_MAX} tests and values");
-                return Err(Error::new(ErrorKind::InvalidInput, message));
-            }
-            push_test(sql, &Place::Record(field), test);
+/// Refuses filters that are too long for one statement, before anything is made of them.
+pub(super) fn check_size(filters: &[Expression]) -> Result<(), Error> {
+    let (mut tests, mut listed) = (0, 0);
+    let mut left: Vec<&Expression> = filters.iter().collect();
+    while let Some(expression) = left.pop() {
+        tests += 1;
+        match expression {
+            Expression::Test(_, Test::In(values)) => listed += values.len(),
+            Expression::Test(..) => {}
+            Expression::All(parts) | Expression::Any(parts) => left.extend(parts),
+            Expression::Not(part) => left.push(part),
         }
-        Expression::All(parts) => push_joined(sql, parts, " AND ", terms)?,
-        Expression::Any(parts) => push_joined(sql, parts, " OR ", terms)?,
+        if tests > TESTS_MAX || listed > LISTED_MAX {
+            let message =
+                format!("a query has at most {TESTS_MAX} tests, and {LISTED_MAX} values in lists");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+    }
+    Ok(())
+}
+
+/// Adds a condition.
+pub(super) fn push_condition(sql: &mut Sql, expression: &Expression) {
+    match expression {
+        Expression::Test(field, test) => push_test(sql, &Place::Record(field), test),
+        Expression::All(parts) => push_joined(sql, parts, " AND "),
+        Expression::Any(parts) => push_joined(sql, parts, " OR "),
         Expression::Not(part) => {
             sql.push("(");
-            push_condition(sql, part, terms)?;
+            push_condition(sql, part);
             sql.push(") IS NOT TRUE");
         }
     }
-    Ok(())
 }
 
-fn push_joined(
-    sql: &mut Sql,
-    parts: &[Expression],
-    word: &str,
-    terms: &mut usize,
-) -> Result<(), Error> {
+fn push_joined(sql: &mut Sql, parts: &[Expression], word: &str) {
     sql.push("(");
     for (at, part) in parts.iter().enumerate() {
         sql.push(if at > 0 { word } else { "" });
-        push_condition(sql, part, terms)?;
+        push_condition(sql, part);
     }
     sql.push(if parts.is_empty() { "TRUE)" } else { ")" });
-    Ok(())
 }
 
 /// Adds one test of one field.
@@ -162,15 +169,32 @@ fn push_path_test(sql: &mut Sql, path: &str, test: &Test) {
             sql.push(" IS NOT TRUE");
         }
         Test::Compare(operator, value) => push_comparison(sql, path, *operator, value),
-        Test::In(values) => {
-            sql.push("(");
-            for (at, value) in values.iter().enumerate() {
-                sql.push(if at > 0 { " OR " } else { "" });
-                push_comparison(sql, path, Operator::Equal, value);
-            }
-            sql.push(if values.is_empty() { "FALSE)" } else { ")" });
+        Test::In(values) => push_any_of(sql, path, values),
+    }
+}
+
+/// One of several values: numbers, text and all else apart, since types are never mixed.
+fn push_any_of(sql: &mut Sql, path: &str, values: &[Value]) {
+    sql.push("(FALSE");
+    for (is_kind, types) in [
+        (Value::is_number as fn(&Value) -> bool, "('integer', 'real')"),
+        (Value::is_string, "('text')"),
+    ] {
+        let mut of_kind = values.iter().filter(|value| is_kind(value)).peekable();
+        if of_kind.peek().is_some() {
+            sql.push(" OR (json_extract(r.body, ").bind(path.to_owned());
+            push_list(sql, ")", of_kind.map(index_value_of));
+            sql.push(" AND json_type(r.body, ").bind(path.to_owned());
+            sql.push(") IN ").push(types).push(")");
         }
     }
+    for value in [Value::Null, Value::Bool(false), Value::Bool(true)] {
+        if values.contains(&value) {
+            sql.push(" OR ");
+            push_comparison(sql, path, Operator::Equal, &value);
+        }
+    }
+    sql.push(")");
 }
 
 fn push_comparison(sql: &mut Sql, path: &str, operator: Operator, value: &Value) {
@@ -323,7 +347,7 @@ mod tests {
         let nasty = "x'); DROP TABLE record; --";
         let filter = super::super::Filter::equal(nasty, Value::from(nasty)).unwrap();
         let mut sql = Sql::default();
-        push_condition(&mut sql, &filter.0, &mut 0).unwrap();
+        push_condition(&mut sql, &filter.0);
         assert!(!sql.text.contains("DROP"), "{}", sql.text);
         assert_eq!(sql.text.matches('?').count(), sql.parameters.len());
         let literal = literal_path(&Path::root().child("a'b"));

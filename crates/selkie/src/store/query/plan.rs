@@ -40,6 +40,9 @@ pub struct Explanation {
     pub steps: Vec<String>,
 }
 
+/// Tests that are put to an index; more would only deepen the statement.
+const INDEX_TESTS_MAX: usize = 32;
+
 /// The index taken: the tests it answers, by its columns.
 pub(super) struct Plan<'q> {
     pub(super) index: Option<FieldIndex>,
@@ -57,7 +60,10 @@ impl Plan<'_> {
     /// Whether every record that its tests let through meets this filter.
     pub(super) fn answers(&self, filter: &Expression) -> bool {
         match filter {
-            Expression::Test(field, test) => index_answers(test) && self.column(field).is_some(),
+            Expression::Test(Field::Path(_), test) => {
+                self.tests.iter().any(|(_, known)| core::ptr::eq(*known, test))
+            }
+            Expression::Test(..) => false,
             Expression::All(parts) => parts.iter().all(|part| self.answers(part)),
             Expression::Any(_) | Expression::Not(_) => false,
         }
@@ -84,7 +90,8 @@ pub(super) fn plan<'q>(indexes: &[FieldIndex], query: &'q Query) -> Plan<'q> {
         .max_by_key(|(score, index)| (*score, core::cmp::Reverse(index.num)));
     let Some((_, index)) = best else { return Plan { index: None, tests: Vec::new() } };
     let place = |path: &Path| index.paths.iter().position(|known| known == path);
-    let tests = tests.into_iter().filter_map(|(path, test)| Some((place(path)?, test))).collect();
+    let tests = tests.into_iter().filter_map(|(path, test)| Some((place(path)?, test)));
+    let tests = tests.take(INDEX_TESTS_MAX).collect();
     Plan { index: Some(index.clone()), tests }
 }
 

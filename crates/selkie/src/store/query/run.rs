@@ -5,7 +5,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use selkie_wire::DeviceId;
 
 use super::aggregate::{self, Aggregation, Group};
-use super::condition::{Place, Sql, push_condition, push_order_value, push_test};
+use super::condition::{Place, Sql, check_size, push_condition, push_order_value, push_test};
 use super::filter::Field;
 use super::page::{Cursor, Direction, Query, QueryPage};
 use super::plan::{Explanation, Plan, column, indexes_of, plan};
@@ -138,6 +138,7 @@ fn push_place(sql: &mut Sql, plan: &Plan<'_>, field: &Field) {
 
 /// `FROM … WHERE …`: what is common to finding, counting and summing.
 fn push_from(sql: &mut Sql, plan: &Plan<'_>, collection: &str, query: &Query) -> Result<(), Error> {
+    check_size(&query.filters)?;
     match plan.table() {
         // CROSS JOIN: the index first, whatever SQLite thinks.
         Some(table) => {
@@ -157,11 +158,10 @@ fn push_from(sql: &mut Sql, plan: &Plan<'_>, collection: &str, query: &Query) ->
         }
     }
     sql.push("r.body IS NOT NULL");
-    let mut terms = 0;
     for filter in &query.filters {
         if !plan.answers(filter) {
             sql.push(" AND ");
-            push_condition(sql, filter, &mut terms)?;
+            push_condition(sql, filter);
         }
     }
     if let Some(cursor) = &query.after {
