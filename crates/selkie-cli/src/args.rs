@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use selkie::transport::Folder;
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
-    package, patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync,
-    undo,
+    conflicts, delete, demo, devices, explain, export, get, history, import, index, init, invite,
+    join, list, package, patch, policy, preferences, put, query, relay, resolve, restore, schema,
+    search, similar, sql, status, sync, undo,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -132,6 +132,16 @@ commands! {
     List = list,
     /// Find records by their fields
     Query = query,
+    /// Search the text of records
+    Search = search,
+    /// Find the records nearest to another one, or to a vector
+    Similar = similar,
+    /// Show how a query would be answered
+    Explain = explain,
+    /// List, build or remove indexes
+    Index = index,
+    /// Read records with SQL
+    Sql = sql,
     /// Show who changed what of a record, when, what lost and why
     History = history,
     /// Take back the last change of a record

@@ -25,6 +25,8 @@
 mod collection;
 mod engine;
 mod error;
+mod indexes;
+mod live;
 mod status;
 mod store;
 mod system;
@@ -37,6 +39,7 @@ pub use collection::{Collection, Page, Record};
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use engine::{PackageReport, SyncPackage, SyncPoint};
 pub use error::{Error, ErrorKind};
+pub use live::{LiveQuery, LiveResult};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{
@@ -50,12 +53,21 @@ pub use status::{
     CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
     Suggestion, UniqueClash, UnsentChange,
 };
-pub use store::{Filter, Query, Transaction, TransactionCollection};
+pub use store::{
+    Aggregation, Cursor, Explanation, Filter, Group, IndexInfo, IndexKind, Metric, Neighbour,
+    Query, QueryPage, SchemaAgreement, SchemaVersions, Search, SearchHit, SearchIndex, Similar,
+    SqlRows, Tokenizer, Transaction, TransactionCollection, VectorIndex,
+};
 pub use unlock::{RecoveryWords, Unlock};
-pub use vault::{NewVault, Vault};
+pub use vault::{NewVault, OpenOptions, Vault};
 pub use watch::{Event, EventKind, Watch};
 
 /// The snippets of `docs/CONCEPTS.md`, so that they compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/CONCEPTS.md")]
 mod concepts {}
+
+/// The snippets of `docs/QUERY.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/QUERY.md")]
+mod finding {}

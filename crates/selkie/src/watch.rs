@@ -1,9 +1,10 @@
 //! Events for a UI: what changed, after it is durable.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use selkie_core::merge::POLICY_COLLECTION;
 use selkie_core::record::RecordKey;
 
 /// What happened to a record.
@@ -63,15 +64,27 @@ impl Iterator for Watch {
 
 /// Everyone who watches a vault.
 #[derive(Default)]
-pub(crate) struct Watchers(Mutex<Vec<(Option<String>, Sender<Event>)>>);
+pub(crate) struct Watchers {
+    events: Mutex<Vec<(Option<String>, Sender<Event>)>>,
+    /// Those who only want to know that something of a collection changed.
+    signals: Mutex<Vec<(String, SyncSender<()>)>>,
+}
 
 impl Watchers {
     /// Watches one collection, or all.
     pub(crate) fn watch(&self, collection: Option<&str>) -> Watch {
         let (sender, receiver) = channel();
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.push((collection.map(str::to_owned), sender));
         Watch(receiver)
+    }
+
+    /// A signal that stays set until it is taken: many changes become one.
+    pub(crate) fn signal(&self, collection: &str) -> Receiver<()> {
+        let (sender, receiver) = sync_channel(1);
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        signals.push((collection.to_owned(), sender));
+        receiver
     }
 
     /// Tells everyone; forgets those who are gone. Selkie's own collections are nobody's business.
@@ -79,7 +92,7 @@ impl Watchers {
         if events.is_empty() {
             return;
         }
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|(collection, sender)| {
             events
                 .iter()
@@ -88,6 +101,16 @@ impl Watchers {
                     collection.as_ref().is_none_or(|wanted| *wanted == event.collection)
                 })
                 .all(|event| sender.send(event.clone()).is_ok())
+        });
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        signals.retain(|(collection, sender)| {
+            // A policy, named by its collection, may show records anew without writing them.
+            let concerned = events.iter().any(|event| {
+                event.collection == *collection
+                    || (event.collection == POLICY_COLLECTION && event.id == *collection)
+            });
+            // A full channel says it already.
+            !(concerned && matches!(sender.try_send(()), Err(TrySendError::Disconnected(()))))
         });
     }
 }

@@ -2,7 +2,12 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 30] = [
+    "search",
+    "similar",
+    "explain",
+    "index",
+    "sql",
     "init",
     "put",
     "get",

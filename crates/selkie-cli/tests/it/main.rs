@@ -10,6 +10,7 @@ mod import_export;
 mod packages;
 mod pairing;
 mod passphrase;
+mod queries;
 mod records;
 mod relay;
 mod support;

@@ -246,7 +246,7 @@ fn merge_bodies(
     rows.connection
         .execute("UPDATE local SET stamp = max(stamp, ?1)", [stamp_to_sql(clock.last())])?;
     let mut stored = load_touched(rows, &changes)?;
-    let mut stamps: BTreeMap<RecordKey, (Stamp, Stamp)> = BTreeMap::new();
+    let mut stamps: BTreeMap<RecordKey, Span> = BTreeMap::new();
     let registers = stored
         .iter_mut()
         .filter_map(|(key, record)| {
@@ -261,12 +261,14 @@ fn merge_bodies(
     let mut tell = |past: Overwritten| overwritten.entry(past.key.clone()).or_default().push(past);
     for change in changes {
         let keys: Vec<_> = change.records.iter().map(|record| record.key.clone()).collect();
-        let stamp = change.stamp;
+        let (stamp, device) = (change.stamp, change.dot.device);
         if replica.apply_telling(change, &mut tell) {
             applied.changes += 1;
             for key in keys {
-                let span = stamps.entry(key).or_insert((stamp, stamp));
-                *span = (span.0.min(stamp), span.1.max(stamp));
+                let span =
+                    stamps.entry(key).or_insert(Span { first: stamp, last: (stamp, device) });
+                span.first = span.first.min(stamp);
+                span.last = span.last.max((stamp, device));
             }
         }
     }
@@ -277,12 +279,18 @@ fn merge_bodies(
     save_touched(rows, &touched, records, now_ms, applied)
 }
 
+/// When a record's new changes were made, and by whom the last.
+struct Span {
+    first: Stamp,
+    last: (Stamp, DeviceId),
+}
+
 type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
 
 /// The records a page touches: as they were, when they were written, and what was overwritten.
 struct Touched {
     stored: Stored,
-    stamps: BTreeMap<RecordKey, (Stamp, Stamp)>,
+    stamps: BTreeMap<RecordKey, Span>,
     overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
 }
 
@@ -302,7 +310,7 @@ fn save_touched(
     // Policies first: they decide how the others are shown.
     let (policies, others): (Vec<_>, Vec<_>) =
         stamps.iter().partition(|(key, _)| is_rules(key.collection()));
-    for (key, stamps) in policies.into_iter().chain(others) {
+    for (key, span) in policies.into_iter().chain(others) {
         let registers = records.remove(key).unwrap_or_default();
         let shown = rows.view(key, &registers)?;
         let before = stored.get(key).and_then(Option::as_ref);
@@ -316,7 +324,8 @@ fn save_touched(
             key,
             stored: before,
             registers: &registers,
-            stamps: *stamps,
+            stamps: (span.first, span.last.0),
+            by: Some(span.last.1),
             overwritten: &overwritten,
         };
         rows.save(&changed, &shown, now_ms)?;

@@ -4,27 +4,32 @@
 //! and is proved before anything is believed.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use selkie_core::keys::DatabaseKey;
 use zeroize::Zeroizing;
 
+use super::readers::{Readers, Source};
 use super::schema;
+use super::vector_ffi::add_vectors;
 use crate::{Error, ErrorKind};
 
 /// How long a write waits for another process before it says [`ErrorKind::Busy`].
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache in KiB: a working set in memory reads as fast as an unencrypted one.
-const CACHE_KIB: i64 = 16 * 1024;
-/// Prepared statements kept; more than the store has.
-const STATEMENTS_MAX: usize = 64;
+pub(crate) const CACHE_KIB: u32 = 16 * 1024;
+/// Prepared statements kept; more than the store has, and some of an app's queries.
+const STATEMENTS_MAX: usize = 128;
 
 /// An open, keyed, checked database, and what is remembered of it between transactions.
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) cache: super::rows::Cache,
+    source: Arc<Source>,
     /// Where the store says how far it has sealed; not yet known while the store is being made.
     pub(super) chain_file: Option<super::chain_file::ChainFile>,
 }
@@ -35,7 +40,7 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::SQLITE_OPEN_CREATE)?;
         configure(&connection)?;
         schema::create(&connection)?;
-        Ok(Self::new(connection))
+        Ok(Self::of(connection, path, key))
     }
 
     /// Opens an existing database file.
@@ -43,11 +48,36 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::empty())?;
         schema::check(&connection)?;
         configure(&connection)?;
-        Ok(Self::new(connection))
+        Ok(Self::of(connection, path, key))
     }
 
-    fn new(connection: Connection) -> Self {
-        Self { connection, cache: super::rows::Cache::default(), chain_file: None }
+    fn of(connection: Connection, path: &Path, key: &DatabaseKey) -> Self {
+        let cache = super::rows::Cache::default();
+        Self { connection, cache, source: Source::new(path, key), chain_file: None }
+    }
+
+    /// Connections that only read; they never wait for this one.
+    pub(crate) fn readers(&self) -> Readers {
+        Readers::new(Arc::clone(&self.source))
+    }
+
+    /// For reading what takes microseconds.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// How long a write waits for another process, and how much of the file is kept in memory.
+    pub(crate) fn set_options(&self, options: &crate::OpenOptions) -> Result<(), Error> {
+        self.connection.busy_timeout(options.wait_for_writer)?;
+        self.connection.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
+        Ok(())
+    }
+
+    /// Lets SQLite look at how values are spread, where that has changed: without it, it may well
+    /// pick a way that takes a hundred times as long. Looks at a part only, so this is quick.
+    pub(crate) fn optimize(&self) -> Result<(), Error> {
+        self.connection.execute_batch("PRAGMA analysis_limit = 1000; PRAGMA optimize;")?;
+        Ok(())
     }
 
     /// Writes the log back into the file and closes; the file is then complete by itself.
@@ -73,6 +103,15 @@ fn open_keyed(path: &Path, key: &DatabaseKey, create: OpenFlags) -> Result<Conne
     }
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    add_vectors(&connection)?;
+    Ok(connection)
+}
+
+/// One more connection to a database that is open already. It cannot write.
+pub(super) fn open_reader(path: &Path, key: &DatabaseKey) -> Result<Connection, Error> {
+    let connection = open_keyed(path, key, OpenFlags::empty())?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
@@ -108,9 +147,11 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "mmap_size", 0)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Otherwise a statement is planned anew for each value bound to it, which costs more than to run it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())
 }

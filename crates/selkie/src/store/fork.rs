@@ -230,9 +230,14 @@ fn rename_past(
         sql.execute(
             &format!(
                 "UPDATE past SET {device} = ?1, {number} = {number} - ?2 + 2
-                 WHERE {device} = ?3 AND {number} >= ?2"
+                 WHERE {device} = ?3 AND {number} >= ?2 AND {number} < ?4"
             ),
-            params![new_chain.as_bytes(), to_sql(first), chain.as_bytes()],
+            params![
+                new_chain.as_bytes(),
+                to_sql(first),
+                chain.as_bytes(),
+                to_sql(super::local_only::FIRST_LOCAL)
+            ],
         )?;
     }
     Ok(())
@@ -260,8 +265,14 @@ fn rewrite(
         let shown = rows.view(key, &registers)?;
         let stamps =
             (Stamp::from_unix_ms(stored.created_at_ms), Stamp::from_unix_ms(stored.updated_at_ms));
-        let changed =
-            Changed { key, stored: Some(&stored), registers: &registers, stamps, overwritten: &[] };
+        let changed = Changed {
+            key,
+            stored: Some(&stored),
+            registers: &registers,
+            stamps,
+            by: None,
+            overwritten: &[],
+        };
         rows.save(&changed, &shown, now_ms)?;
     }
     Ok(())

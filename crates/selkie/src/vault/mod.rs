@@ -1,7 +1,13 @@
 //! The vault: an app's way to everything.
 
+mod building;
 mod conflicts;
+mod options;
 mod packages;
+mod reading;
+
+pub use options::OpenOptions;
+pub(crate) use reading::WeakVault;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +22,8 @@ use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
 use crate::status::{CollectionInfo, DeviceInfo, Status};
 use crate::store::{
-    Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_store,
+    Database, NewIdentity, Readers, Resolver, StoreFiles, Transaction, check_collection_name,
+    create_store,
 };
 use crate::system::{self, SystemRandom};
 use crate::transport::Transport;
@@ -56,6 +63,8 @@ struct Inner {
     vault: VaultId,
     device: DeviceId,
     database: Mutex<Database>,
+    readers: Readers,
+    builder: building::Builder,
     watchers: Watchers,
     resolvers: RwLock<HashMap<String, Arc<Resolver>>>,
     clock: RwLock<Clock>,
@@ -126,6 +135,21 @@ impl Vault {
         Self::from_parts(files, database)
     }
 
+    /// As [`open`](Self::open), with settings for what is to happen when another process is writing,
+    /// and for memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        unlock: Unlock<'_>,
+        options: &OpenOptions,
+    ) -> Result<Self, Error> {
+        let vault = Self::open(path, unlock)?;
+        vault.database().set_options(options)?;
+        Ok(vault)
+    }
+
     /// Joins the vault of another device with the code it shows, and makes this device's store at
     /// `path`. `confirm` is given six digits; it says whether the other device shows the same.
     ///
@@ -155,8 +179,10 @@ impl Vault {
 
     pub(crate) fn from_parts(files: StoreFiles, database: Database) -> Result<Self, Error> {
         let identity = database.identity()?;
-        Ok(Self {
+        let vault = Self {
             inner: Arc::new(Inner {
+                readers: database.readers(),
+                builder: building::Builder::default(),
                 files,
                 vault: identity.roster.vault(),
                 device: identity.device_id(),
@@ -165,7 +191,9 @@ impl Vault {
                 resolvers: RwLock::default(),
                 clock: RwLock::new(Box::new(system::now_ms)),
             }),
-        })
+        };
+        vault.go_on_building()?;
+        Ok(vault)
     }
 
     pub(crate) fn files(&self) -> &StoreFiles {
@@ -226,11 +254,12 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn collections(&self) -> Result<Vec<CollectionInfo>, Error> {
-        self.database().collections()
+        self.read(crate::store::query::collections)
     }
 
     /// Runs several writes as one change: all of them are durable when it returns, or none
-    /// happened. Do not call the vault's own methods inside; they would wait for this one.
+    /// happened. Do not write through the vault inside; that would wait for this one. What is read
+    /// through it is the state before.
     ///
     /// # Errors
     /// Whatever `work` returns; [`ErrorKind::InvalidInput`] for a change beyond 3 MiB;

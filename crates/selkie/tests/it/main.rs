@@ -7,9 +7,13 @@ mod files;
 mod history;
 mod hostile;
 mod incarnations;
+mod indexes;
 mod kill;
+mod live;
+mod local;
 mod packages;
 mod pairing;
+mod query;
 mod records;
 
 mod support;
