@@ -3,6 +3,10 @@
 use core::fmt;
 
 use bip39::{Language, Mnemonic};
+use ed25519_dalek::{Signer, SigningKey};
+use selkie_wire::envelope::signature_message;
+use selkie_wire::relay::{RECOVERY_AUTH_SIGNATURE_LABEL, recovery_auth_bytes};
+use selkie_wire::roster::{RECOVERY_SIGNATURE_LABEL, RecoveryKeys, RecoveryProof};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::keys::derive::{self, derive};
@@ -130,6 +134,34 @@ impl RecoveryCode {
     #[must_use]
     pub fn kem_public_key(&self) -> Vec<u8> {
         self.derive_kem_seed().public_key()
+    }
+
+    /// The Ed25519 public key by which a relay knows these words; nothing of them can be guessed
+    /// from it, since they are 256 random bits.
+    #[must_use]
+    pub fn proof_public_key(&self) -> [u8; 32] {
+        self.proof_key().verifying_key().to_bytes()
+    }
+
+    /// Proves these words to a relay, to fetch their vault's roster. `origin` is the address this
+    /// device itself connected to.
+    #[must_use]
+    pub fn sign_challenge(&self, origin: &str, challenge: &[u8]) -> [u8; 64] {
+        let key = self.proof_key();
+        let bytes = recovery_auth_bytes(origin, &key.verifying_key().to_bytes(), challenge);
+        key.sign(&signature_message(RECOVERY_AUTH_SIGNATURE_LABEL, &bytes)).to_bytes()
+    }
+
+    /// What the roster publishes of these words for relays.
+    pub(crate) fn prove(&self, admin_public_key: &[u8; 32]) -> RecoveryProof {
+        let key = self.proof_key();
+        let bytes = RecoveryKeys::proof_bytes(admin_public_key, &self.kem_public_key());
+        let signature = key.sign(&signature_message(RECOVERY_SIGNATURE_LABEL, &bytes)).to_bytes();
+        RecoveryProof { key: key.verifying_key().to_bytes(), signature }
+    }
+
+    fn proof_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&derive(self.expose(), derive::RECOVERY_PROOF, &[]))
     }
 
     pub(crate) fn derive_kem_seed(&self) -> KemSeed {

@@ -12,7 +12,10 @@ mod roster;
 
 pub use entry::{ENTRY_HEADER_LEN, ROSTER_SIGNATURE_LABEL, RosterEntry};
 pub use error::RosterError;
-pub use operation::{DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RecoveryKeys, Rotation, Wrap};
+pub use operation::{
+    DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RECOVERY_SIGNATURE_LABEL, RecoveryKeys,
+    RecoveryProof, Rotation, Wrap,
+};
 pub use roster::{Member, Roster};
 
 const SIGNATURE_LEN: usize = 64;

@@ -49,7 +49,7 @@ impl Roster {
         if (entry.vault, entry.number, entry.previous) != zero {
             return Err(RosterError::Number);
         }
-        if !entry.signed_by(admin_key) {
+        if !entry.signed_by(admin_key) || !recovery.is_proved(admin_key) {
             return Err(RosterError::Signature);
         }
         let Digest(vault) = Digest::labelled(GENESIS_LABEL, &[entry.bytes()]);
@@ -133,7 +133,12 @@ impl Roster {
                 }
                 self.min_version = *version;
             }
-            Operation::Recovery { recovery, .. } => self.recovery = recovery.clone(),
+            Operation::Recovery { recovery, .. } => {
+                if !recovery.is_proved(&self.admin_key) {
+                    return Err(RosterError::Signature);
+                }
+                self.recovery = recovery.clone();
+            }
         }
         Ok(())
     }
