@@ -25,6 +25,8 @@
 mod collection;
 mod engine;
 mod error;
+mod finding;
+mod fingerprint;
 mod status;
 mod store;
 mod system;
@@ -34,8 +36,11 @@ mod vault;
 mod watch;
 
 pub use collection::{Collection, Page, Record};
+pub use engine::membership::RosterChange;
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use error::{Error, ErrorKind};
+pub use finding::{Finding, FindingKind, Quarantined};
+pub use fingerprint::Fingerprint;
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{

@@ -6,6 +6,8 @@ use selkie_core::merge::{Conflict, SideContent};
 use selkie_core::record::Path;
 use selkie_wire::{DeviceId, VaultId};
 
+use crate::finding::{Finding, Quarantined};
+
 /// A collection and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionInfo {
@@ -24,6 +26,9 @@ pub struct DeviceInfo {
     pub is_this: bool,
     /// Whether it has been removed from the vault.
     pub revoked: bool,
+    /// Its clock in its last segment that was opened here, in milliseconds since 1970 (UTC); `None`
+    /// for this device, and for one that has sent nothing.
+    pub last_heard_ms: Option<u64>,
 }
 
 /// The last run of sync.
@@ -58,6 +63,10 @@ pub struct Status {
     pub open_conflicts: u64,
     /// Segments of other devices that wait sealed.
     pub segments_held: u64,
+    /// Segments that were kept aside: sealed after their device was removed, or in a second history.
+    pub quarantined: Vec<Quarantined>,
+    /// What should not be; each has advice.
+    pub findings: Vec<Finding>,
     /// Size of the database file and its log.
     pub database_bytes: u64,
     /// The last run of sync with any relay.

@@ -4,6 +4,7 @@ use core::fmt;
 
 use bip39::{Language, Mnemonic};
 use ed25519_dalek::{Signer, SigningKey};
+use selkie_wire::Digest;
 use selkie_wire::envelope::signature_message;
 use selkie_wire::relay::{RECOVERY_AUTH_SIGNATURE_LABEL, recovery_auth_bytes};
 use selkie_wire::roster::{RECOVERY_SIGNATURE_LABEL, RecoveryKeys, RecoveryProof};
@@ -182,6 +183,21 @@ impl RecoveryCode {
     pub(crate) fn derive_slot_admin_key(&self, store_id: &[u8; 16]) -> Zeroizing<[u8; 32]> {
         derive(self.expose(), derive::RECOVERY_SLOT_ADMIN, &[store_id])
     }
+}
+
+/// Eight words of the same list for the first 88 bits of a digest, for two people to compare.
+#[must_use]
+pub fn fingerprint_words(digest: &Digest) -> String {
+    const WORDS: usize = 8;
+    const BITS: usize = 11;
+    let bit = |at: usize| {
+        let byte = digest.0.get(at / 8).copied().unwrap_or_default();
+        usize::from(byte >> (7 - at % 8) & 1)
+    };
+    let index = |word: usize| (0..BITS).fold(0, |index, at| index * 2 + bit(word * BITS + at));
+    let list = Language::English.word_list();
+    let words = (0..WORDS).filter_map(|word| list.get(index(word)).copied());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for RecoveryCode {

@@ -30,6 +30,8 @@ pub enum Verdict {
         device: DeviceId,
         /// Its sender's clock when it was sealed.
         stamp: Stamp,
+        /// What its sender had seen of others by then.
+        heads: Heads,
         /// Its changes, in order.
         changes: Vec<Change>,
     },
@@ -78,6 +80,12 @@ pub enum RefuseReason {
 }
 
 impl HoldReason {
+    /// Whether it shows that its device's chain has two histories.
+    #[must_use]
+    pub const fn is_second_history(self) -> bool {
+        matches!(self, Self::Quarantine(OpenError::Previous | OpenError::Number { .. }))
+    }
+
     /// A short name for storage and output.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -140,7 +148,8 @@ impl Inbox<'_> {
             Ok(body) => match decode(device, &body) {
                 Some(changes) => {
                     self.heads.insert(device, (number, digest));
-                    Verdict::Opened { device, stamp: Stamp(body.stamp), changes }
+                    let (stamp, heads) = (Stamp(body.stamp), body.heads);
+                    Verdict::Opened { device, stamp, heads, changes }
                 }
                 // Signed by a member, so written by an app that knows more than this one: to skip it
                 // would lose it.

@@ -47,8 +47,7 @@ pub struct PendingDevice {
 
 impl Invitation {
     pub(crate) fn new(vault: &Vault, url: &str, unlock: Unlock<'_>) -> Result<Self, Error> {
-        let credential = OwnedCredential::new(unlock)?;
-        let admin = vault.files().read_slots()?.unlock_admin(&credential.as_credential())?;
+        let admin = vault.admin_key(unlock)?;
         // The relay must know the vault before the new device asks there, and roster and relay must
         // agree before an entry is added.
         crate::engine::run(vault, url, &mut |_| {})?;

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use selkie_core::keys::DatabaseKey;
@@ -42,6 +43,28 @@ impl Database {
         schema::check(&connection)?;
         configure(&connection)?;
         Ok(Self { connection, cache: super::rows::Cache::default() })
+    }
+
+    /// What stands in the place of a locked store: it has nothing, and refuses every statement.
+    pub(crate) fn locked() -> Result<Self, Error> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.authorizer(Some(|_: AuthContext<'_>| Authorization::Deny))?;
+        Ok(Self { connection, cache: super::rows::Cache::default() })
+    }
+
+    /// Whether this stands in the place of a locked store.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.connection.path().is_none_or(str::is_empty)
+    }
+
+    /// Closes, and has SQLCipher wipe the memory that it gives back: pages, keys, statements.
+    pub(crate) fn close_wiping(self) -> Result<(), Error> {
+        if self.is_locked() {
+            return Ok(());
+        }
+        // From now on in this process; before, it would cost every statement.
+        self.connection.pragma_update(None, "cipher_memory_security", true)?;
+        self.close()
     }
 
     /// Writes the log back into the file and closes; the file is then complete by itself.

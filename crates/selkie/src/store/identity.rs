@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use selkie_core::keys::{DeviceSecrets, EpochKey, StoreId};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::{DeviceId, Roster, RosterError, SegmentNumber, VaultId};
+use selkie_wire::{DeviceId, FORMAT_VERSION, Roster, RosterError, SegmentNumber, VaultId};
 
 use super::database::Database;
 use crate::{Error, ErrorKind};
@@ -27,6 +27,21 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn device_id(&self) -> DeviceId {
         self.device.device_id()
+    }
+
+    /// Refuses to go on in a vault that asks for a newer format than this app writes.
+    pub(crate) fn check_version(&self) -> Result<(), Error> {
+        let (asked, own) = (self.roster.min_version(), FORMAT_VERSION);
+        if asked <= own {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TooNew,
+            format!(
+                "the vault asks for format {asked}, this app writes {own}: update the app. What is \
+                 written meanwhile stays here and is sent then"
+            ),
+        ))
     }
 
     /// The key that new segments are sealed under.

@@ -13,7 +13,7 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries};
 
 #[cfg(feature = "http")]
-pub(crate) use http::{Http, Mailbox};
+pub(crate) use http::{Http, Mailbox, fetch_by_words};
 pub use memory::{MemoryRelay, MemoryTransport};
 // The messages a transport carries.
 pub use selkie_wire::relay;

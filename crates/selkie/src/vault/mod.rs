@@ -1,6 +1,8 @@
 //! The vault: an app's way to everything.
 
 mod conflicts;
+mod keys;
+mod members;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -281,7 +283,9 @@ impl Vault {
     pub fn status(&self) -> Result<Status, Error> {
         let mut database = self.database();
         let identity = database.identity()?;
+        let heard = database.last_heard()?;
         let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
+            last_heard_ms: heard.get(&id).copied(),
             id,
             is_this: id == self.inner.device,
             revoked: member.revoked.is_some(),
@@ -297,6 +301,8 @@ impl Vault {
             unsent_changes: database.unsent_count()?,
             open_conflicts: database.conflict_count()?,
             segments_held: database.held_count()?,
+            quarantined: database.quarantined()?,
+            findings: database.findings()?,
             database_bytes: self.inner.files.size_bytes(),
             last_sync: database.last_sync()?,
         })

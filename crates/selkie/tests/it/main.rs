@@ -7,6 +7,7 @@ mod files;
 mod history;
 mod hostile;
 mod kill;
+mod members;
 mod pairing;
 mod records;
 

@@ -46,13 +46,18 @@ pub fn pair(url: &str) -> (Store, Store) {
 
 /// Lets one more device into the vault of `sponsor`.
 pub fn join(sponsor: &Store, url: &str) -> Store {
+    join_with(sponsor, url, Unlock::Key(&KEY))
+}
+
+/// The same, with a store that opens by `unlock`.
+pub fn join_with(sponsor: &Store, url: &str, unlock: Unlock<'_>) -> Store {
     let invitation = sponsor.vault.invite(url, Unlock::Passphrase(PASSPHRASE)).unwrap();
     let code = invitation.code().to_owned();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let vault = std::thread::scope(|scope| {
         let joining = scope.spawn(|| {
-            Vault::join(&path, url, &code, Unlock::Key(&KEY), &mut |digits| {
+            Vault::join(&path, url, &code, unlock, &mut |digits| {
                 assert_eq!(digits.chars().filter(char::is_ascii_digit).count(), 6);
                 true
             })
@@ -61,7 +66,8 @@ pub fn join(sponsor: &Store, url: &str) -> Store {
         pending.confirm().unwrap();
         joining.join().unwrap().unwrap()
     });
-    Store { vault, directory, by_passphrase: false }
+    let by_passphrase = matches!(unlock, Unlock::Passphrase(_));
+    Store { vault, directory, by_passphrase }
 }
 
 /// What opens a store of these tests.
