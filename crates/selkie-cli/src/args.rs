@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
-    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
+    conflicts, delete, demo, devices, export, fingerprint, get, history, import, init, invite,
+    join, list, passphrase, patch, policy, preferences, put, query, recover, relay, resolve,
+    restore, revoke, rotate, schema, status, sync, undo, words,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -131,6 +132,18 @@ commands! {
     Preferences = preferences,
     /// List the vault's devices
     Devices = devices,
+    /// Remove a device from the vault: it gets nothing new
+    Revoke = revoke,
+    /// Use new keys for everything that is sent from now on
+    Rotate = rotate,
+    /// Make this device part of a vault with nothing but its recovery words
+    Recover = recover,
+    /// Change the passphrase of the store on this device
+    Passphrase = passphrase,
+    /// Replace the vault's recovery words, or let them open this store
+    Words = words,
+    /// Show words that are equal on devices that know the same members
+    Fingerprint = fingerprint,
     /// Run a relay, a server that stores what it cannot read
     Relay = relay,
 }

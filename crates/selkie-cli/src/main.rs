@@ -12,9 +12,11 @@ mod json;
 mod json_text;
 mod output;
 mod passphrase;
+mod qr;
 mod records;
 mod text;
 mod time_text;
+mod words_out;
 
 use std::process::ExitCode;
 

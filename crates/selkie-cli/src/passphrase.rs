@@ -73,13 +73,7 @@ impl SecretSource {
         if let Some(passphrase) = self.given()? {
             return Ok(Secret::Passphrase(passphrase));
         }
-        let first = prompt("New passphrase: ")?;
-        let again = prompt("The same again: ")?;
-        if *first != *again {
-            let failure = Failure::refused("passphrases_differ", "the two passphrases differ");
-            return Err(failure.help("nothing was made; run the command again"));
-        }
-        Ok(Secret::Passphrase(first))
+        prompt_twice().map(Secret::Passphrase)
     }
 
     /// One source at most. (The parser does not compare options before and after the command's name.)
@@ -105,6 +99,32 @@ impl SecretSource {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// Recovery words, from a file or typed without being shown.
+pub fn read_words(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+    match file {
+        Some(path) => read_file(path),
+        None => prompt("Recovery words: "),
+    }
+}
+
+/// A passphrase to take another's place, from a file or typed twice.
+pub fn read_another(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+    match file {
+        Some(path) => read_file(path),
+        None => prompt_twice(),
+    }
+}
+
+fn prompt_twice() -> Result<Zeroizing<String>, Failure> {
+    let first = prompt("New passphrase: ")?;
+    let again = prompt("The same again: ")?;
+    if *first != *again {
+        let failure = Failure::refused("passphrases_differ", "the two passphrases differ");
+        return Err(failure.help("nothing was changed; run the command again"));
+    }
+    Ok(first)
 }
 
 fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 30] = [
     "init",
     "put",
     "get",
@@ -27,6 +27,12 @@ const COMMANDS: [&str; 24] = [
     "schema",
     "preferences",
     "demo",
+    "revoke",
+    "rotate",
+    "recover",
+    "passphrase",
+    "words",
+    "fingerprint",
 ];
 
 fn help(arguments: &[&str]) -> String {
