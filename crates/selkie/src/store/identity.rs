@@ -77,14 +77,12 @@ impl Database {
         let added = new.roster.member(device).ok_or_else(damaged)?.added;
         let transaction = self.connection.transaction()?;
         transaction.execute(
-            "INSERT INTO local VALUES (1, ?1, ?2, ?3, ?4, 0, 0, 0)",
-            params![
-                store_id.0,
-                new.roster.vault().as_bytes(),
-                &new.device.to_bytes()[..],
-                added.as_bytes()
-            ],
+            "INSERT INTO local VALUES (1, ?1, ?2, x'', ?3, 0, 0, 0)",
+            params![store_id.0, new.roster.vault().as_bytes(), added.as_bytes()],
         )?;
+        // In a row that is never written again: each rewriting would leave a copy in memory.
+        transaction
+            .execute("INSERT INTO device_key VALUES (1, ?1)", [&new.device.to_bytes()[..]])?;
         for (number, entry) in new.roster_entries.iter().enumerate() {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
             transaction
@@ -99,10 +97,11 @@ impl Database {
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
-        let (vault, secrets): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) =
-            self.connection.query_row("SELECT vault, device_secrets FROM local", [], |row| {
-                Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into()))
-            })?;
+        let (vault, secrets): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) = self.connection.query_row(
+            "SELECT vault, secrets FROM local JOIN device_key USING (one)",
+            [],
+            |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into())),
+        )?;
         let roster =
             Roster::from_entries(self.roster_entries(RosterNumber(0))?).map_err(|_| damaged())?;
         if VaultId::from_slice(&vault) != Some(roster.vault()) {

@@ -8,6 +8,7 @@ mod history;
 mod hostile;
 mod kill;
 mod members;
+mod memory;
 mod pairing;
 mod records;
 

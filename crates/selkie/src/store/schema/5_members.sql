@@ -1,3 +1,7 @@
+CREATE TABLE device_key (one INTEGER PRIMARY KEY CHECK (one = 1), secrets BLOB NOT NULL);
+INSERT INTO device_key SELECT one, device_secrets FROM local;
+UPDATE local SET device_secrets = x'';
+
 CREATE TABLE chain (
     device BLOB NOT NULL,
     number INTEGER NOT NULL,
