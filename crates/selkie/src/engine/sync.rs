@@ -10,6 +10,7 @@ use crate::Error;
 use crate::store::{Identity, TrackedPosition};
 use crate::transport::{Transport, TransportError};
 use crate::vault::Vault;
+use crate::watch::Event;
 
 /// Pages in a row that bring nothing to a relay that always has more.
 const EMPTY_PAGES_MAX: u32 = 64;
@@ -100,6 +101,7 @@ pub(crate) fn run_over(
         relay_had: SegmentNumber(0),
         went_back: false,
     };
+    let found_before = vault.database().findings()?;
     let mut outcome = run.drive();
     // What a machine answers now need not wait for the next run.
     let attended = vault.attend();
@@ -122,8 +124,11 @@ pub(crate) fn run_over(
             database.heal_rollback(url)?;
         }
     }
+    let found = database.findings()?;
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;
+    drop(database);
+    vault.tell(&Event::of_findings(&found_before, &found));
     outcome?;
     attended?;
     Ok(report)

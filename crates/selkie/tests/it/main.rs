@@ -4,6 +4,7 @@
 
 mod attention;
 mod files;
+mod findings;
 mod history;
 mod hostile;
 mod kill;
