@@ -3,13 +3,14 @@
 //! In: a vault and a relay's address. Out: an up-to-date vault, a report, a new member. What never
 //! happens here: a decision about data; a lock on the store while the network is waited for.
 
+mod mailbox;
 pub(crate) mod membership;
 mod pairing;
 #[cfg(feature = "http")]
 pub(crate) mod recovery;
 mod sync;
 
-pub(crate) use pairing::join;
 pub use pairing::{Invitation, PendingDevice};
+pub(crate) use pairing::{Way, join};
 pub use sync::{SyncPhase, SyncProgress, SyncReport};
 pub(crate) use sync::{run, run_over};

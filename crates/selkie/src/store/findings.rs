@@ -155,6 +155,29 @@ fn note(sql: &Connection, kind: &FindingKind, now_ms: u64) -> Result<(), Error> 
 }
 
 impl Database {
+    /// The last segment of every device, this one included, for a device that is let in.
+    pub(crate) fn heads_with_own(&self, own: DeviceId) -> Result<Heads, Error> {
+        let mut heads = self.heads()?;
+        let head = self.own_head()?;
+        if let Some(digest) = head.digest {
+            heads.insert(own, (head.number, digest));
+        }
+        Ok(heads)
+    }
+
+    /// Remembers what the device that let this one in had seen: a relay must give at least that.
+    pub(crate) fn note_grant(&mut self, own: DeviceId, heads: &Heads) -> Result<(), Error> {
+        let sql = self.connection.transaction()?;
+        for (device, (number, digest)) in heads {
+            sql.execute(
+                "INSERT OR REPLACE INTO claim VALUES (?1, ?2, ?3, ?4)",
+                params![own.as_bytes(), device.as_bytes(), to_sql(number.0), digest.as_bytes()],
+            )?;
+        }
+        sql.commit()?;
+        Ok(())
+    }
+
     /// Everything found and not healed.
     pub(crate) fn findings(&self) -> Result<Vec<Finding>, Error> {
         let mut statement = self.connection.prepare_cached(

@@ -6,6 +6,7 @@ use selkie_wire::DeviceId;
 
 use super::Vault;
 use crate::Error;
+use crate::engine::Invitation;
 use crate::engine::membership::{self, RosterChange};
 use crate::transport::Transport;
 use crate::unlock::{RecoveryWords, Unlock};
@@ -51,6 +52,37 @@ impl Vault {
         unlock: Unlock<'_>,
     ) -> Result<(), Error> {
         self.change_roster(url, RosterChange::MinVersion(version), unlock)
+    }
+
+    /// Invites a device without a relay: the messages are files in a folder that both devices reach, a
+    /// stick for example. Until it has synced, this device alone knows of the new member; do not let
+    /// two devices administer the vault apart from each other.
+    ///
+    /// # Errors
+    /// As [`invite`](Self::invite); [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) without the folder.
+    #[cfg(feature = "http")]
+    pub fn invite_in(
+        &self,
+        folder: impl AsRef<Path>,
+        unlock: Unlock<'_>,
+    ) -> Result<Invitation, Error> {
+        Invitation::in_folder(self, folder.as_ref(), unlock)
+    }
+
+    /// [`join`](Self::join) by files in a folder; see [`invite_in`](Self::invite_in).
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    #[cfg(feature = "http")]
+    pub fn join_in(
+        path: impl AsRef<Path>,
+        folder: impl AsRef<Path>,
+        code: &str,
+        unlock: Unlock<'_>,
+        confirm: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Self, Error> {
+        let way = crate::engine::Way::Folder(folder.as_ref());
+        crate::engine::join(path.as_ref(), way, code, unlock, confirm)
     }
 
     #[cfg(feature = "http")]

@@ -141,7 +141,8 @@ impl Vault {
         unlock: Unlock<'_>,
         confirm: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Self, Error> {
-        crate::engine::join(path.as_ref(), url, code, unlock, confirm)
+        let way = crate::engine::Way::Relay(url);
+        crate::engine::join(path.as_ref(), way, code, unlock, confirm)
     }
 
     /// Invites a device: opens a mailbox at the relay, and makes a code to type there. Asks for the
