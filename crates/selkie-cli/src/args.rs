@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     conflicts, delete, demo, devices, export, fingerprint, get, history, import, init, invite,
-    join, list, passphrase, patch, policy, preferences, put, query, recover, relay, resolve,
-    restore, revoke, rotate, schema, status, sync, undo, words,
+    join, list, lock, passphrase, patch, policy, preferences, put, query, recover, relay, resolve,
+    restore, revoke, rotate, schema, status, sync, undo, unlock, words,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -144,6 +144,10 @@ commands! {
     Words = words,
     /// Show words that are equal on devices that know the same members
     Fingerprint = fingerprint,
+    /// Check the passphrase; with --remember, let the system's keystore open the store
+    Unlock = unlock,
+    /// Let the system's keystore open the store no longer
+    Lock = lock,
     /// Run a relay, a server that stores what it cannot read
     Relay = relay,
 }

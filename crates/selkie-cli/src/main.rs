@@ -10,6 +10,7 @@ mod exit;
 mod field_text;
 mod json;
 mod json_text;
+mod keystore;
 mod output;
 mod passphrase;
 mod qr;

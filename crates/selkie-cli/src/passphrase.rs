@@ -28,6 +28,10 @@ pub struct SecretSource {
     /// Open the store with the recovery words in FILE instead of the passphrase
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     recovery_words: Option<PathBuf>,
+
+    /// Open the store with the key that `selkie unlock --remember` keeps in the system's keystore
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub keystore: bool,
 }
 
 /// What opens a store; wiped from memory when dropped.
@@ -77,14 +81,16 @@ impl SecretSource {
     }
 
     /// One source at most. (The parser does not compare options before and after the command's name.)
-    fn check(&self) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<(), Failure> {
         let given = [
             self.passphrase_file.is_some(),
             self.passphrase_fd.is_some(),
             self.recovery_words.is_some(),
+            self.keystore,
         ];
         if given.into_iter().filter(|is_given| *is_given).count() > 1 {
-            let message = "give one of --passphrase-file, --passphrase-fd and --recovery-words";
+            let message = "give one of --passphrase-file, --passphrase-fd, --recovery-words and \
+                           --keystore";
             return Err(Failure::usage(message));
         }
         Ok(())

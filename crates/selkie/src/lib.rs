@@ -27,6 +27,7 @@ mod engine;
 mod error;
 mod finding;
 mod fingerprint;
+mod keystore;
 mod status;
 mod store;
 mod system;
@@ -41,6 +42,7 @@ pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport}
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, FindingKind, Quarantined};
 pub use fingerprint::Fingerprint;
+pub use keystore::{KeyStore, KeyStoreError};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{

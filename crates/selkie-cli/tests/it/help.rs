@@ -2,7 +2,7 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 32] = [
     "init",
     "put",
     "get",
@@ -33,6 +33,8 @@ const COMMANDS: [&str; 30] = [
     "passphrase",
     "words",
     "fingerprint",
+    "unlock",
+    "lock",
 ];
 
 fn help(arguments: &[&str]) -> String {

@@ -104,3 +104,28 @@ fn new_keys_leave_all_devices_in_step() {
     let refused = phone.error(&["rotate", "--relay", &relay.url, "--min-version", "2"]);
     assert_eq!(refused, (7, "invalid_input".to_owned()));
 }
+
+/// Linux's kernel keyring is not there in every container; what must hold either way is told apart.
+#[test]
+fn a_remembered_store_opens_without_the_passphrase_and_administers_nothing() {
+    let phone = Device::new();
+    let mut by_keystore = crate::support::selkie();
+    by_keystore.arg("--store").arg(phone.store()).args(["status", "--keystore", "--json"]);
+    let remembered = phone.run(&["unlock", "--remember", "--json"]);
+    if remembered.code != 0 {
+        assert_eq!(remembered.error_code(), "storage", "{remembered:?}");
+        assert_ne!(run(by_keystore, b"").code, 0);
+        return;
+    }
+    let done = run(by_keystore, b"");
+    assert_eq!(done.code, 0, "{done:?}");
+    let mut rotate = crate::support::selkie();
+    rotate.arg("--store").arg(phone.store()).args(["rotate", "--relay", "x", "--keystore"]);
+    assert_eq!(run(rotate, b"").code, 2);
+    assert_eq!(phone.value(&["lock"])["was_remembered"], true);
+    assert_eq!(phone.value(&["lock"])["was_remembered"], false);
+    let mut again = crate::support::selkie();
+    again.arg("--store").arg(phone.store()).args(["status", "--keystore", "--json"]);
+    assert_eq!(run(again, b"").code, 4);
+    phone.ok(&["status"]);
+}

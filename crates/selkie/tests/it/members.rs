@@ -1,7 +1,9 @@
 //! Who belongs to a vault: removed devices, new epochs, new words, and a device from the words alone.
 
 use selkie::transport::MemoryRelay;
-use selkie::{DeviceId, ErrorKind, FindingKind, RosterChange, SyncReport, Unlock, Vault};
+use selkie::{
+    DeviceId, ErrorKind, FindingKind, KeyStoreError, RosterChange, SyncReport, Unlock, Vault,
+};
 use serde_json::{Value, json};
 
 use crate::support::{KEY, PASSPHRASE, Store, join, join_with, pair, relay};
@@ -376,4 +378,65 @@ fn the_fingerprint_is_equal_exactly_where_the_roster_is() {
     assert_ne!(newer.qr_text(), same.qr_text());
     sync(&laptop, &relay.url());
     assert_eq!(newer, laptop.vault.fingerprint().unwrap());
+}
+
+/// A keystore that can be locked, and that the system can empty.
+#[derive(Default)]
+struct FakeKeyStore {
+    keys: std::collections::HashMap<String, [u8; 32]>,
+    locked: bool,
+}
+
+impl selkie::KeyStore for FakeKeyStore {
+    fn store(&mut self, name: &str, secret: &[u8; 32]) -> Result<(), KeyStoreError> {
+        if self.locked {
+            return Err(KeyStoreError::Locked);
+        }
+        self.keys.insert(name.to_owned(), *secret);
+        Ok(())
+    }
+    fn load(&mut self, name: &str) -> Result<zeroize::Zeroizing<[u8; 32]>, KeyStoreError> {
+        if self.locked {
+            return Err(KeyStoreError::Locked);
+        }
+        let key = self.keys.get(name).ok_or(KeyStoreError::Invalidated)?;
+        Ok(zeroize::Zeroizing::new(*key))
+    }
+    fn delete(&mut self, name: &str) -> Result<(), KeyStoreError> {
+        self.keys.remove(name);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_keystore_opens_the_store_until_it_is_locked_emptied_or_told_to_forget() {
+    let relay = relay();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let vault = Vault::create(&path, ADMIN).unwrap().vault;
+    let mut keystore = FakeKeyStore { locked: true, ..FakeKeyStore::default() };
+    let before = std::fs::read(path.with_extension("db.keys")).unwrap();
+    assert_eq!(vault.remember(ADMIN, &mut keystore).unwrap_err().kind(), ErrorKind::Locked);
+    assert_eq!(std::fs::read(path.with_extension("db.keys")).unwrap(), before, "nothing changed");
+    keystore.locked = false;
+    vault.remember(ADMIN, &mut keystore).unwrap();
+    let kind = |keystore: &mut FakeKeyStore| {
+        Vault::open_remembered(&path, keystore).map(|_| ()).map_err(|error| error.kind())
+    };
+    assert_eq!(kind(&mut keystore), Ok(()));
+    // What it keeps administers nothing.
+    let key = *keystore.keys.values().next().unwrap();
+    let refused = vault.rotate(&relay.url(), Unlock::Key(&key)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::WrongKey);
+    keystore.locked = true;
+    assert_eq!(kind(&mut keystore), Err(ErrorKind::Locked));
+    keystore.locked = false;
+    let kept = std::mem::take(&mut keystore.keys);
+    assert_eq!(kind(&mut keystore), Err(ErrorKind::WrongKey));
+    keystore.keys = kept.clone();
+    vault.forget(&mut keystore).unwrap();
+    // A backup of the keystore does not bring it back: the slot is gone.
+    keystore.keys = kept;
+    assert_eq!(kind(&mut keystore), Err(ErrorKind::WrongKey));
+    assert!(Vault::open(&path, ADMIN).is_ok());
 }
