@@ -65,6 +65,19 @@ impl Error {
         Self { kind, message: message.into() }
     }
 
+    /// Two administrators changed the roster apart from each other.
+    pub(crate) fn roster_fork() -> Self {
+        Self::new(
+            ErrorKind::Fork,
+            "the relay holds another history of the vault's members than this device; nothing was \
+             changed. See: status",
+        )
+    }
+
+    pub(crate) fn is_roster_fork(&self) -> bool {
+        self.kind == ErrorKind::Fork && self.message == Self::roster_fork().message
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -197,6 +210,7 @@ impl From<RosterError> for Error {
             RosterError::TooNew | RosterError::Structure(EnvelopeError::TooNew) => {
                 ErrorKind::TooNew
             }
+            RosterError::Fork => return Self::roster_fork(),
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())

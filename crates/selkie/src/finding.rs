@@ -42,6 +42,12 @@ pub enum FindingKind {
         /// Who has seen it.
         said_by: DeviceId,
     },
+    /// A relay holds another history of the vault's members than this device: two administrators
+    /// changed them apart from each other, through different relays or without one.
+    RosterFork {
+        /// Its address.
+        relay: String,
+    },
     /// A relay shows less than it has shown before.
     Rollback {
         /// Its address.
@@ -56,6 +62,7 @@ impl FindingKind {
         match self {
             Self::Fork { .. } => "fork",
             Self::Withheld { .. } => "withheld",
+            Self::RosterFork { .. } => "roster_fork",
             Self::Rollback { .. } => "rollback",
         }
     }
@@ -71,6 +78,10 @@ impl FindingKind {
             Self::Withheld { .. } => {
                 "sync that device, and sync here with each relay it uses; if it stays, this relay \
                  lost segments or holds them back: use another one"
+            }
+            Self::RosterFork { .. } => {
+                "use one relay for all changes of members: decide for one history, keep its relay, and \
+                 let the devices of the other one join again; nothing of either is deleted"
             }
             Self::Rollback { .. } => {
                 "the relay lost data or was restored from a backup; sync all devices with it, which \

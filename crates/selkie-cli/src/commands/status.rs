@@ -70,6 +70,9 @@ fn finding_text(kind: &FindingKind) -> String {
             device.short(),
             said_by.short()
         ),
+        FindingKind::RosterFork { relay } => {
+            format!("{} knows another history of the vault's members", text::plain(relay))
+        }
         FindingKind::Rollback { relay } => {
             format!("{} shows less than it did before", text::plain(relay))
         }

@@ -136,6 +136,7 @@ fn append(
 ) -> Result<(), Error> {
     for _ in 0..ATTEMPTS {
         sync_completely(vault, name, transport, leaving)?;
+        check_same_roster(vault, name, transport)?;
         let (identity, entries, new) = {
             let database = vault.database();
             let identity = database.identity()?;
@@ -163,6 +164,22 @@ fn append(
         ErrorKind::Busy,
         "other devices kept changing the vault's members meanwhile; try again",
     ))
+}
+
+/// That the relay's chain ends with the very entry that the one here ends with: numbers alone are equal
+/// too when two administrators each added one.
+fn check_same_roster(
+    vault: &Vault,
+    name: &str,
+    transport: &mut dyn Transport,
+) -> Result<(), Error> {
+    let last = vault.database().identity()?.roster.last();
+    let theirs = transport.roster(last)?;
+    let ours = vault.database().roster_entries(last)?;
+    let theirs = theirs.entries.first().map(|entry| entry.as_slice());
+    let forked = theirs != ours.first().map(Vec::as_slice);
+    vault.database().note_roster_fork(name, forked, vault.now_ms())?;
+    if forked { Err(Error::roster_fork()) } else { Ok(()) }
 }
 
 /// Syncs, and refuses unless it is certain that nothing is missing here. What a device that is about

@@ -124,6 +124,9 @@ pub(crate) fn run_over(
             database.heal_rollback(url)?;
         }
     }
+    if outcome.as_ref().is_err_and(Error::is_roster_fork) {
+        database.note_roster_fork(url, true, vault.now_ms())?;
+    }
     let found = database.findings()?;
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;

@@ -143,7 +143,9 @@ fn note(sql: &Connection, kind: &FindingKind, now_ms: u64) -> Result<(), Error> 
         FindingKind::Withheld { device, up_to, said_by } => {
             (device.as_bytes(), *up_to, said_by.as_bytes())
         }
-        FindingKind::Rollback { relay } => (relay.as_bytes(), 0, &[]),
+        FindingKind::RosterFork { relay } | FindingKind::Rollback { relay } => {
+            (relay.as_bytes(), 0, &[])
+        }
     };
     sql.prepare_cached(
         "INSERT INTO finding VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, subject)
@@ -196,8 +198,9 @@ impl Database {
                 ("withheld", Some(device), Some(said_by)) => {
                     FindingKind::Withheld { device, up_to: number, said_by }
                 }
-                ("rollback", ..) => match String::from_utf8(subject) {
-                    Ok(relay) => FindingKind::Rollback { relay },
+                ("rollback" | "roster_fork", ..) => match String::from_utf8(subject) {
+                    Ok(relay) if kind == "rollback" => FindingKind::Rollback { relay },
+                    Ok(relay) => FindingKind::RosterFork { relay },
                     Err(_) => continue,
                 },
                 _ => continue,
@@ -274,6 +277,24 @@ impl Database {
     pub(crate) fn heal_rollback(&self, url: &str) -> Result<(), Error> {
         self.connection.execute(
             "DELETE FROM finding WHERE kind = 'rollback' AND subject = ?1",
+            [url.as_bytes()],
+        )?;
+        Ok(())
+    }
+
+    /// Whether a relay's roster is, as far as it goes, the one known here.
+    pub(crate) fn note_roster_fork(
+        &self,
+        url: &str,
+        forked: bool,
+        now_ms: u64,
+    ) -> Result<(), Error> {
+        if forked {
+            let kind = FindingKind::RosterFork { relay: url.to_owned() };
+            return note(&self.connection, &kind, now_ms);
+        }
+        self.connection.execute(
+            "DELETE FROM finding WHERE kind = 'roster_fork' AND subject = ?1",
             [url.as_bytes()],
         )?;
         Ok(())

@@ -155,7 +155,13 @@ impl Mailbox {
     /// Leaves a message; the same message may be left again.
     pub(crate) fn put(&mut self, slot: u8, message: &[u8]) -> Result<(), TransportError> {
         let path = format!("/v1/mailboxes/{}/{slot}", self.id);
-        self.client.put(&path, message)?.accept().map(|_| ())
+        self.client.put(&path, message)?.accept().map(|_| ()).map_err(|error| match error {
+            // The relay's word for a taken slot.
+            TransportError::RosterFork => {
+                TransportError::Refused("another device answered this code already".to_owned())
+            }
+            other => other,
+        })
     }
 
     /// A message, if it is there yet.

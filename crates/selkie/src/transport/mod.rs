@@ -102,6 +102,7 @@ impl From<TransportError> for crate::Error {
         let kind = match error {
             TransportError::Unreachable(_) | TransportError::Busy { .. } => ErrorKind::Network,
             TransportError::Address(_) => ErrorKind::InvalidInput,
+            TransportError::RosterFork => return Self::roster_fork(),
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())

@@ -15,12 +15,8 @@ fn sync(store: &Store, url: &str) -> SyncReport {
 }
 
 fn sync_memory(store: &Store, relay: &MemoryRelay) -> SyncReport {
-    try_sync_memory(store, relay).unwrap()
-}
-
-fn try_sync_memory(store: &Store, relay: &MemoryRelay) -> Result<SyncReport, selkie::Error> {
     let mut transport = relay.connect(store.vault.device_id());
-    store.vault.sync_over("memory", &mut transport, &mut |_| {})
+    store.vault.sync_over("memory", &mut transport, &mut |_| {}).unwrap()
 }
 
 fn put(store: &Store, id: &str, n: u64) {
@@ -439,4 +435,38 @@ fn a_keystore_opens_the_store_until_it_is_locked_emptied_or_told_to_forget() {
     keystore.keys = kept;
     assert_eq!(kind(&mut keystore), Err(ErrorKind::WrongKey));
     assert!(Vault::open(&path, ADMIN).is_ok());
+}
+
+/// Merging them is planned; until then nothing is lost, nothing goes on in silence, and both sides know.
+#[test]
+fn two_administrators_apart_from_each_other_are_told_and_nothing_is_overwritten() {
+    let http = relay();
+    let (phone, _) = pair(&http.url());
+    let words = phone.vault.replace_recovery(&http.url(), ADMIN).unwrap();
+    let laptop = join(&phone, &http.url());
+    sync(&phone, &http.url());
+    let by_words = Unlock::RecoveryWords(words.as_str());
+    let (one, two) = (("one", MemoryRelay::new()), ("two", MemoryRelay::new()));
+    let rotate = |store: &Store, (name, relay): &(&str, MemoryRelay), unlock| {
+        let mut transport = relay.connect(store.vault.device_id());
+        store.vault.change_roster_over(name, &mut transport, RosterChange::Rotate, unlock)
+    };
+    rotate(&phone, &one, ADMIN).unwrap();
+    rotate(&laptop, &two, by_words).unwrap();
+    // Now each meets the other's relay, with as many entries as it has itself, and with one more.
+    for _ in 0..2 {
+        let refused = rotate(&phone, &two, ADMIN).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Fork, "{refused}");
+        let kinds: Vec<_> =
+            phone.vault.status().unwrap().findings.into_iter().map(|found| found.kind).collect();
+        assert_eq!(kinds, [FindingKind::RosterFork { relay: "two".to_owned() }]);
+        rotate(&laptop, &two, by_words).unwrap();
+    }
+    let mut transport = one.1.connect(laptop.vault.device_id());
+    let refused = laptop.vault.sync_over("one", &mut transport, &mut |_| {}).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Fork, "{refused}");
+    assert_eq!(laptop.vault.status().unwrap().findings.len(), 1);
+    // With its own relay each goes on.
+    rotate(&phone, &one, ADMIN).unwrap();
+    rotate(&laptop, &two, by_words).unwrap();
 }
