@@ -125,6 +125,9 @@ fn check_new_minimum(version: u32, current: u32) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidInput, why))
 }
 
+/// Makes entries that follow what there is now.
+type Make<'a> = dyn FnMut(&Identity, &Database) -> Result<Vec<Vec<u8>>, Error> + 'a;
+
 /// Syncs to the end, has entries made, and posts them. A relay takes entries only on the end of the
 /// chain it has; if another administrator was faster, they are made anew on what there is now.
 fn append(
@@ -132,7 +135,7 @@ fn append(
     name: &str,
     transport: &mut dyn Transport,
     leaving: Option<DeviceId>,
-    make: &mut dyn FnMut(&Identity, &Database) -> Result<Vec<Vec<u8>>, Error>,
+    make: &mut Make<'_>,
 ) -> Result<(), Error> {
     for _ in 0..ATTEMPTS {
         sync_completely(vault, name, transport, leaving)?;
