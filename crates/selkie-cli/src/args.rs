@@ -6,9 +6,10 @@ use clap::{Args, Parser, Subcommand};
 use selkie::transport::Folder;
 
 use crate::commands::{
-    conflicts, delete, demo, devices, explain, export, get, history, import, index, init, invite,
-    join, list, package, patch, policy, preferences, put, query, relay, resolve, restore, schema,
-    search, similar, sql, status, sync, undo,
+    conflicts, delete, demo, devices, explain, export, fingerprint, get, history, import, index,
+    init, invite, join, list, lock, package, passphrase, patch, policy, preferences, put, query,
+    recover, relay, resolve, restore, revoke, rotate, schema, search, similar, sql, status, sync,
+    undo, unlock, words,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -174,6 +175,22 @@ commands! {
     Preferences = preferences,
     /// List the vault's devices
     Devices = devices,
+    /// Remove a device from the vault: it gets nothing new
+    Revoke = revoke,
+    /// Use new keys for everything that is sent from now on
+    Rotate = rotate,
+    /// Make this device part of a vault with nothing but its recovery words
+    Recover = recover,
+    /// Change the passphrase of the store on this device
+    Passphrase = passphrase,
+    /// Replace the vault's recovery words, or let them open this store
+    Words = words,
+    /// Show words that are equal on devices that know the same members
+    Fingerprint = fingerprint,
+    /// Check the passphrase; with --remember, let the system's keystore open the store
+    Unlock = unlock,
+    /// Let the system's keystore open the store no longer
+    Lock = lock,
     /// Run a relay, a server that stores what it cannot read
     Relay = relay,
 }

@@ -16,6 +16,9 @@ pub mod relay;
 pub mod roster;
 pub mod version_vector;
 
+/// The format that this version writes. A vault whose roster asks for more must not be written to by it.
+pub const FORMAT_VERSION: u32 = 1;
+
 pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
 pub use ids::{
     Cursor, DeviceId, Digest, IncarnationToken, KeyId, MailboxId, RelayEpoch, RosterNumber,

@@ -119,6 +119,46 @@ pub fn auth_bytes(origin: &str, vault: VaultId, device: DeviceId, challenge: &[u
     [&origin_len[..], origin.as_bytes(), &vault.0, &device.0, challenge].concat()
 }
 
+/// What the recovery words sign to fetch a vault's roster.
+pub const RECOVERY_AUTH_SIGNATURE_LABEL: &[u8] = b"selkie/1/recovery-auth\0";
+
+/// `POST /v1/recover`: asks for the roster of the vault that these recovery words belong to. The
+/// challenge is one for the vault id that has the key's bytes, and the device id of zeros.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RecoverRequest {
+    /// Ed25519 public key derived from the words.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub key: [u8; 32],
+    /// As received.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub challenge: Vec<u8>,
+    /// The address the device connected to.
+    #[n(2)]
+    pub origin: String,
+    /// By the key over [`recovery_auth_bytes`], under [`RECOVERY_AUTH_SIGNATURE_LABEL`].
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+    /// The first entry wanted; the answer is a page of [`RosterEntries`].
+    #[n(4)]
+    pub from: RosterNumber,
+}
+
+impl RecoverRequest {
+    /// What to ask a challenge for.
+    #[must_use]
+    pub fn challenge_for(key: &[u8; 32]) -> ChallengeRequest {
+        ChallengeRequest { vault: VaultId(*key), device: DeviceId([0; DeviceId::LEN]) }
+    }
+}
+
+/// What the words sign: origin, their public key, challenge.
+#[must_use]
+pub fn recovery_auth_bytes(origin: &str, key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
+    let origin_len = u32::try_from(origin.len()).unwrap_or(u32::MAX).to_le_bytes();
+    [&origin_len[..], origin.as_bytes(), key, challenge].concat()
+}
+
 /// The origin of a relay's URL, as [`TokenRequest::origin`] wants it: `scheme://host`, and `:port`
 /// unless it is the scheme's own; lower case, without path, query or user (RFC 6454 §6.2).
 ///

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use selkie_core::change::ChangeError;
-use selkie_core::keys::roster::AuthorError;
+use selkie_core::keys::roster::{AuthorError, EpochError};
 use selkie_core::keys::{
     DeviceSecretsError, PairingCodeError, PairingError, PassphraseError, RecoveryCodeError,
     SlotError,
@@ -35,6 +35,10 @@ pub enum ErrorKind {
     Busy,
     /// Written by a newer version: update the app.
     TooNew,
+    /// The store is locked: unlock it first.
+    Locked,
+    /// Something is missing here that must not be: sync again later. Nothing has changed.
+    Incomplete,
     /// The relay cannot be reached: try again later, the store works on.
     Network,
     /// The relay answered what a relay should not.
@@ -57,8 +61,26 @@ pub struct Error {
 }
 
 impl Error {
+    /// The store is closed until somebody unlocks it.
+    pub(crate) fn locked() -> Self {
+        Self::new(ErrorKind::Locked, "the store is locked; unlock it first")
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+
+    /// Two administrators changed the roster apart from each other.
+    pub(crate) fn roster_fork() -> Self {
+        Self::new(
+            ErrorKind::Fork,
+            "the relay holds another history of the vault's members than this device; nothing was \
+             changed. See: status",
+        )
+    }
+
+    pub(crate) fn is_roster_fork(&self) -> bool {
+        self.kind == ErrorKind::Fork && self.message == Self::roster_fork().message
     }
 
     /// Whose fault it is.
@@ -79,6 +101,8 @@ impl Error {
             ErrorKind::DiskFull => "disk_full",
             ErrorKind::Busy => "busy",
             ErrorKind::TooNew => "too_new",
+            ErrorKind::Locked => "locked",
+            ErrorKind::Incomplete => "incomplete",
             ErrorKind::Network => "network",
             ErrorKind::Relay => "relay",
             ErrorKind::Stale => "stale",
@@ -154,6 +178,16 @@ impl From<SlotError> for Error {
     }
 }
 
+impl From<EpochError> for Error {
+    fn from(error: EpochError) -> Self {
+        let kind = match error {
+            EpochError::WrongCode => ErrorKind::WrongKey,
+            _ => ErrorKind::Relay,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 impl From<PairingError> for Error {
     fn from(error: PairingError) -> Self {
         let kind = match error {
@@ -181,6 +215,7 @@ impl From<RosterError> for Error {
             RosterError::TooNew | RosterError::Structure(EnvelopeError::TooNew) => {
                 ErrorKind::TooNew
             }
+            RosterError::Fork => return Self::roster_fork(),
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())
@@ -204,6 +239,9 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let (kind, message) = match error.sqlite_error_code() {
+            Some(ErrorCode::AuthorizationForStatementDenied) => {
+                return Self::locked();
+            }
             Some(ErrorCode::DiskFull) => {
                 (ErrorKind::DiskFull, "the disk is full; nothing of this was kept, free some space")
             }

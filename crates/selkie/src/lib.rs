@@ -25,7 +25,10 @@
 mod collection;
 mod engine;
 mod error;
+mod finding;
+mod fingerprint;
 mod indexes;
+mod keystore;
 mod live;
 mod status;
 mod store;
@@ -36,9 +39,13 @@ mod vault;
 mod watch;
 
 pub use collection::{Collection, Page, Record};
+pub use engine::membership::RosterChange;
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use engine::{PackageReport, SyncPackage, SyncPoint};
 pub use error::{Error, ErrorKind};
+pub use finding::{Finding, FindingKind, Quarantined};
+pub use fingerprint::Fingerprint;
+pub use keystore::{KeyStore, KeyStoreError};
 pub use live::{LiveQuery, LiveResult};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;

@@ -6,6 +6,7 @@ use selkie_core::merge::{Conflict, SideContent};
 use selkie_core::record::Path;
 use selkie_wire::{DeviceId, VaultId};
 
+use crate::finding::{Finding, Quarantined};
 use crate::watch::EventKind;
 
 /// A collection and its size.
@@ -28,6 +29,9 @@ pub struct DeviceInfo {
     pub revoked: bool,
     /// Other names that its writes stand under, if its store was ever copied or restored.
     pub chains: Vec<DeviceId>,
+    /// Its clock in its last segment that was opened here, in milliseconds since 1970 (UTC); `None`
+    /// for this device, and for one that has sent nothing.
+    pub last_heard_ms: Option<u64>,
 }
 
 /// The last run of sync.
@@ -64,6 +68,10 @@ pub struct Status {
     pub open_conflicts: u64,
     /// Segments of other devices that wait sealed.
     pub segments_held: u64,
+    /// Segments that were kept aside: sealed after their device was removed, or in a second history.
+    pub quarantined: Vec<Quarantined>,
+    /// What should not be; each has advice.
+    pub findings: Vec<Finding>,
     /// Size of the database file and its log.
     pub database_bytes: u64,
     /// The last run of sync with any relay.

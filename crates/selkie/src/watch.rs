@@ -7,6 +7,8 @@ use std::time::Duration;
 use selkie_core::merge::POLICY_COLLECTION;
 use selkie_core::record::RecordKey;
 
+use crate::finding::Finding;
+
 /// What happened to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
@@ -14,12 +16,15 @@ pub enum EventKind {
     Put,
     /// It was deleted.
     Deleted,
+    /// No record: something about the vault's devices or relays was found, or is healed. The id is its
+    /// code; see [`Status::findings`](crate::Status::findings).
+    Finding,
 }
 
 /// A record changed, here or on another device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The record's collection.
+    /// The record's collection; empty for a finding.
     pub collection: String,
     /// The record's id.
     pub id: String,
@@ -32,6 +37,18 @@ pub struct Event {
 impl Event {
     pub(crate) fn new(key: &RecordKey, kind: EventKind, remote: bool) -> Self {
         Self { collection: key.collection().to_owned(), id: key.id().to_owned(), kind, remote }
+    }
+}
+
+impl Event {
+    /// What was found, and what is healed, since `before`.
+    pub(crate) fn of_findings(before: &[Finding], now: &[Finding]) -> Vec<Self> {
+        let found = now.iter().filter(|finding| !before.contains(finding));
+        let healed = before.iter().filter(|finding| !now.contains(finding));
+        let code = |finding: &Finding| finding.kind.code().to_owned();
+        let event =
+            |id| Self { collection: String::new(), id, kind: EventKind::Finding, remote: true };
+        found.chain(healed).map(code).map(event).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `selkie status`: what the store holds and how its sync stands.
 
 use clap::Args;
-use selkie::{LastSync, Status, Vault};
+use selkie::{FindingKind, LastSync, Status, Vault};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -52,8 +52,32 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
         let held = text::counted(status.segments_held, "segment");
         line("held", out.paint(WARNING, format!("{held} of other devices cannot be used yet")))?;
     }
+    for finding in &status.findings {
+        line("warning", out.paint(BAD, finding_text(&finding.kind)))?;
+        out.line(format!("{:<11} {}", "", finding.kind.advice()))?;
+    }
     line("last sync", last_sync_text(status.last_sync.as_ref(), out))?;
     digest.map_or(Ok(()), |digest| line("digest", digest))
+}
+
+fn finding_text(kind: &FindingKind) -> String {
+    match kind {
+        FindingKind::Fork { device, number, .. } => {
+            format!("device {} has two histories, from segment {number} on", device.short())
+        }
+        FindingKind::Withheld { device, up_to, said_by } => format!(
+            "segments of device {} up to {up_to} are missing here; device {} has them",
+            device.short(),
+            said_by.short()
+        ),
+        FindingKind::RosterFork { relay } => {
+            format!("{} knows another history of the vault's members", text::plain(relay))
+        }
+        FindingKind::Rollback { relay } => {
+            format!("{} shows less than it did before", text::plain(relay))
+        }
+        _ => "something that a newer version knows".to_owned(),
+    }
 }
 
 fn unsent_text(status: &Status) -> String {
@@ -122,6 +146,24 @@ fn status_json(status: &Status, digest: Option<&str>) -> Value {
                 "device": device.id.to_string(),
                 "this_device": device.is_this,
                 "revoked": device.revoked,
+                "last_heard_ms": device.last_heard_ms,
+            })
+        })
+        .collect();
+    let quarantined: Vec<_> = status
+        .quarantined
+        .iter()
+        .map(|kept| json!({ "device": kept.device.to_string(), "segments": kept.segments }))
+        .collect();
+    let findings: Vec<_> = status
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "code": finding.kind.code(),
+                "text": finding_text(&finding.kind),
+                "advice": finding.kind.advice(),
+                "since_ms": finding.since_ms,
             })
         })
         .collect();
@@ -139,6 +181,8 @@ fn status_json(status: &Status, digest: Option<&str>) -> Value {
         "unsent_changes": status.unsent_changes,
         "open_conflicts": status.open_conflicts,
         "segments_held": status.segments_held,
+        "quarantined": quarantined,
+        "findings": findings,
         "database_bytes": status.database_bytes,
         "last_sync": last_sync,
         "digest": digest,

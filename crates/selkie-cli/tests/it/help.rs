@@ -2,7 +2,7 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 38] = [
     "search",
     "similar",
     "explain",
@@ -33,6 +33,14 @@ const COMMANDS: [&str; 30] = [
     "schema",
     "preferences",
     "demo",
+    "revoke",
+    "rotate",
+    "recover",
+    "passphrase",
+    "words",
+    "fingerprint",
+    "unlock",
+    "lock",
 ];
 
 fn help(arguments: &[&str]) -> String {

@@ -7,6 +7,7 @@ mod demo;
 mod help;
 mod history;
 mod import_export;
+mod members;
 mod packages;
 mod pairing;
 mod passphrase;

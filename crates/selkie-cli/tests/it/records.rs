@@ -146,7 +146,13 @@ fn status_tells_what_is_there() {
     let devices = device.values(&["devices"]);
     assert_eq!(
         devices,
-        [json!({"device": status["device"], "this_device": true, "revoked": false})]
+        [json!({
+            "device": status["device"],
+            "this_device": true,
+            "revoked": false,
+            "last_heard_ms": null,
+            "quarantined": 0,
+        })]
     );
 }
 

@@ -72,7 +72,10 @@ impl fmt::Display for EngineError {
                 "the relay holds segments of this device that this store never made: the store was \
                  copied or restored from a backup"
             }
-            Self::Refused => "the relay refuses this device's segments",
+            Self::Refused => {
+                "the relay does not let this device in: it was removed from the vault, or the relay \
+                 is broken"
+            }
             Self::Inconsistent => "the relay contradicts itself",
         })
     }

@@ -37,6 +37,8 @@ pub enum Verdict {
         device: DeviceId,
         /// Its sender's clock when it was sealed.
         stamp: Stamp,
+        /// What its sender had seen of others by then.
+        heads: Heads,
         /// Its changes, in order; a copy of a store sends those of an earlier chain again.
         changes: Vec<Change>,
     },
@@ -85,6 +87,12 @@ pub enum RefuseReason {
 }
 
 impl HoldReason {
+    /// Whether it shows that its device's chain has two histories.
+    #[must_use]
+    pub const fn is_second_history(self) -> bool {
+        matches!(self, Self::Quarantine(OpenError::Previous | OpenError::Number { .. }))
+    }
+
     /// A short name for storage and output.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -114,6 +122,14 @@ impl Inbox<'_> {
             None => (SegmentNumber(0), self.incarnations.beginning(self.roster, device)?),
         };
         Some(Expected { number: last.next()?, previous })
+    }
+
+    /// Only what its member signed makes a chain known.
+    fn learn_chain(&mut self, envelope: &Envelope) {
+        let header = envelope.header();
+        if self.incarnations.introduce(self.roster, header) && !self.is_signed(envelope) {
+            self.incarnations.remove(header.device);
+        }
     }
 
     /// Whether a member signed it, in a chain whose first segment has not come yet.
@@ -165,10 +181,7 @@ impl Inbox<'_> {
         if device == self.own {
             return Verdict::Duplicate;
         }
-        // Only what its member signed makes a chain known.
-        if self.incarnations.introduce(self.roster, header) && !self.is_signed(&envelope) {
-            self.incarnations.remove(device);
-        }
+        self.learn_chain(&envelope);
         let digest = envelope.digest();
         if self.is_of_an_unknown_chain(&envelope) {
             let (reason, bytes) = (HoldReason::Gap, envelope.into_bytes());
@@ -194,7 +207,8 @@ impl Inbox<'_> {
                 }
                 Some(changes) => {
                     self.heads.insert(device, (number, digest));
-                    Verdict::Opened { device, stamp: Stamp(body.stamp), changes }
+                    let (stamp, heads) = (Stamp(body.stamp), body.heads);
+                    Verdict::Opened { device, stamp, heads, changes }
                 }
                 // Signed by a member, so written by an app that knows more than this one: to skip it
                 // would lose it.

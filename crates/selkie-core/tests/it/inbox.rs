@@ -127,7 +127,7 @@ fn segments_open_in_order_and_once() {
     let mut inbox = scene.inbox();
     assert_eq!(held(inbox.receive(sealed[1].clone())), HoldReason::Gap);
     for (at, bytes) in sealed.iter().enumerate() {
-        let Verdict::Opened { device, stamp, changes } = inbox.receive(bytes.clone()) else {
+        let Verdict::Opened { device, stamp, changes, .. } = inbox.receive(bytes.clone()) else {
             panic!("segment {at}")
         };
         assert_eq!((device, stamp, changes.len()), (scene.phone.device_id(), Stamp(7), 1));

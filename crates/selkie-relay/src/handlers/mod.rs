@@ -8,6 +8,7 @@ mod health;
 mod mailboxes;
 mod pull;
 mod push;
+mod recover;
 mod vaults;
 
 use core::convert::Infallible;
@@ -30,6 +31,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/health", get(health::health))
         .route("/v1/challenge", post(auth::challenge))
         .route("/v1/token", post(auth::token))
+        .route("/v1/recover", post(recover::recover))
         .route("/v1/vaults", post(vaults::create))
         .route("/v1/vaults/{vault}/roster", get(vaults::roster).post(vaults::extend))
         .route("/v1/vaults/{vault}/push", post(push::push))

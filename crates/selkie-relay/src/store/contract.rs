@@ -31,7 +31,7 @@ fn seen(device: DeviceId, roster: u64) -> Seen {
 
 fn roster_plan(vault: VaultId, after: Option<u64>, entries: &[&[u8]]) -> RosterPlan {
     let entries = entries.iter().map(|entry| entry.to_vec()).collect();
-    RosterPlan { vault, after: after.map(RosterNumber), entries }
+    RosterPlan { vault, after: after.map(RosterNumber), entries, recovery: None }
 }
 
 async fn make_vault(store: &dyn Store) {

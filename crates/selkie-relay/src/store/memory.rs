@@ -29,6 +29,7 @@ struct State {
 #[derive(Default)]
 struct Vault {
     roster: Vec<Vec<u8>>,
+    recovery: Option<[u8; 32]>,
     used_bytes: u64,
     segments: Vec<Segment>,
     /// Digests of each device's segments, from number 1.
@@ -148,6 +149,12 @@ impl Store for MemoryStore {
         ready(vault.last().map(|last| RosterPage { entries, last }))
     }
 
+    fn recovers(&self, key: [u8; 32]) -> Reply<'_, Option<VaultId>> {
+        let state = self.state();
+        let mut vaults = state.vaults.iter();
+        ready(vaults.find(|(_, vault)| vault.recovery == Some(key)).map(|(id, _)| *id))
+    }
+
     fn extend_roster(&self, plan: RosterPlan) -> Reply<'_, RosterOutcome> {
         let mut state = self.state();
         let known = state.vaults.get(&plan.vault);
@@ -165,6 +172,7 @@ impl Store for MemoryStore {
         let vault = state.vaults.entry(plan.vault).or_default();
         vault.used_bytes = used_bytes;
         vault.roster.extend(plan.entries);
+        vault.recovery = plan.recovery;
         ready(RosterOutcome::Stored)
     }
 

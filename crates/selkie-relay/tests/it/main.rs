@@ -7,6 +7,7 @@ mod durability;
 mod hostile;
 mod mailboxes;
 mod promise;
+mod recover;
 mod rosters;
 mod storage;
 mod support;

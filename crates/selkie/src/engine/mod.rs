@@ -4,15 +4,19 @@
 //! happens here: a decision about data; a lock on the store while the network is waited for.
 
 mod fork;
+mod mailbox;
+pub(crate) mod membership;
 mod package;
 mod pairing;
+#[cfg(feature = "http")]
+pub(crate) mod recovery;
 mod sync;
 mod sync_point;
 
 pub use package::{PackageReport, SyncPackage};
 pub(crate) use package::{apply as apply_package, make as make_package};
-pub(crate) use pairing::join;
 pub use pairing::{Invitation, PendingDevice};
+pub(crate) use pairing::{Way, join};
 pub use sync::{SyncPhase, SyncProgress, SyncReport};
 pub(crate) use sync::{connect, run, run_over};
 pub use sync_point::SyncPoint;

@@ -9,6 +9,7 @@ use selkie_wire::{Digest, SegmentNumber};
 use crate::store::{Identity, TrackedPosition};
 use crate::transport::{Folder, Transport, TransportError};
 use crate::vault::Vault;
+use crate::watch::Event;
 use crate::{Error, ErrorKind};
 
 /// Pages in a row that bring nothing to a relay that always has more.
@@ -110,9 +111,13 @@ pub(crate) fn run_over(
         report: SyncReport::default(),
         page: Vec::new(),
         empty_pages: 0,
+        relay_had: SegmentNumber(0),
+        went_back: false,
     };
+    let found_before = vault.database().findings()?;
     let mut outcome = run.drive();
-    if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fork) {
+    let forked = |error: &Error| error.kind() == ErrorKind::Fork && !error.is_roster_fork();
+    if outcome.as_ref().is_err_and(forked) {
         outcome = super::fork::heal(vault, url, &run.identity, &mut *run.transport)
             .and_then(|()| run.drive());
     }
@@ -121,8 +126,9 @@ pub(crate) fn run_over(
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
+    let went_back = run.went_back;
     let mut report = run.report;
-    let database = vault.database();
+    let mut database = vault.database();
     report.conflicts_open = database.conflict_count()?;
     report.segments_held = database.held_count()?;
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -130,9 +136,20 @@ pub(crate) fn run_over(
         // A damaged or missing segment may be whole the next time.
         let whole = report.segments_refused == 0 && database.waiting_count()? == 0;
         database.note_wholeness(url, whole, vault.now_ms())?;
+        let roster = database.identity()?.roster;
+        database.note_withheld(&roster, vault.now_ms())?;
+        if !went_back {
+            database.heal_rollback(url)?;
+        }
     }
+    if outcome.as_ref().is_err_and(Error::is_roster_fork) {
+        database.note_roster_fork(url, true, vault.now_ms())?;
+    }
+    let found = database.findings()?;
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;
+    drop(database);
+    vault.tell(&Event::of_findings(&found_before, &found));
     outcome?;
     attended?;
     Ok(report)
@@ -148,13 +165,20 @@ struct Run<'a> {
     /// Pulled, and not yet applied.
     page: Vec<Vec<u8>>,
     empty_pages: u32,
+    /// The last own segment that the relay had before.
+    relay_had: SegmentNumber,
+    /// Whether the relay shows less than before.
+    went_back: bool,
 }
 
 impl Run<'_> {
     fn drive(&mut self) -> Result<(), Error> {
+        self.identity.check_version()?;
         let session = self.vault.database().session(&self.identity)?;
         self.transport.begin(&session)?;
-        let mut engine = Engine::new(self.known()?);
+        let known = self.known()?;
+        self.relay_had = known.acknowledged;
+        let mut engine = Engine::new(known);
         loop {
             let action = engine.next();
             let done = match action {
@@ -218,6 +242,7 @@ impl Run<'_> {
         let envelopes = outgoing.envelopes.into_iter().map(Into::into).collect();
         let request = PushRequest { envelopes, incarnation };
         let response = self.transport.push(&request).map_err(Error::from_transport)?;
+        self.went_back |= response.head.number < self.relay_had;
         let outcome = engine.pushed(own, &outgoing.numbers, Some(&response));
         self.report.quota_exhausted |= response.outcomes.contains(&PushOutcome::Quota);
         let database = self.vault.database();
@@ -241,6 +266,17 @@ impl Run<'_> {
         };
         engine.pulled(&response, own, |_| own_digest)?;
         self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
+        self.went_back |= response.head.number < self.relay_had;
+        self.relay_had = response.head.number;
+        if !response.more {
+            let stands = (response.cursor, response.roster);
+            self.went_back |= self.vault.database().note_relay_stands(
+                self.url,
+                stands,
+                self.went_back,
+                self.vault.now_ms(),
+            )?;
+        }
         self.page = response.envelopes.into_iter().map(Into::into).collect();
         Ok(())
     }
@@ -289,6 +325,7 @@ impl Run<'_> {
         };
         self.identity = identity;
         engine.roster_fetched(roster.last())?;
+        self.identity.check_version()?;
         self.tell(SyncPhase::Hello);
         Ok(())
     }

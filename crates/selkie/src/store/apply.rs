@@ -16,6 +16,7 @@ use selkie_wire::{DeviceId, Digest, SegmentNumber};
 
 use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
+use super::findings::{Heard, note_second_history};
 use super::identity::{Identity, from_sql, segment_number, to_sql};
 use super::incarnation::{incarnations, store_incarnations};
 use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
@@ -130,17 +131,21 @@ fn receive(
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<Vec<(Stamp, Vec<Change>)>, Error> {
-    let mut bodies = Vec::new();
+    let (mut bodies, mut heard) = (Vec::new(), Heard::default());
     for bytes in envelopes {
         match inbox.receive(bytes) {
-            Verdict::Opened { device, stamp, changes } => {
+            Verdict::Opened { device, stamp, heads, changes } => {
+                hear(sql, inbox, &mut heard, device, (stamp, heads))?;
                 bodies.push((stamp, changes));
-                open_held(sql, inbox, device, &mut bodies)?;
+                open_held(sql, inbox, device, (&mut bodies, &mut heard))?;
             }
             Verdict::Duplicate => applied.duplicates += 1,
             Verdict::Refused(_) => applied.refused += 1,
             Verdict::Held { device, number, digest, reason, bytes } => {
                 applied.held += 1;
+                if reason.is_second_history() {
+                    note_second_history(sql, device, number, now_ms)?;
+                }
                 hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
             }
         }
@@ -151,10 +156,23 @@ fn receive(
         statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
     };
     for device in waiting {
-        open_held(sql, inbox, DeviceId(device), &mut bodies)?;
+        open_held(sql, inbox, DeviceId(device), (&mut bodies, &mut heard))?;
     }
+    heard.settle(sql, (inbox.own, &inbox.heads), now_ms)?;
     applied.segments = bodies.len() as u64;
     Ok(bodies)
+}
+
+/// Takes in what an opened segment, its sender's head now, says of others.
+fn hear(
+    sql: &Connection,
+    inbox: &Inbox<'_>,
+    heard: &mut Heard,
+    sender: DeviceId,
+    said: (Stamp, Heads),
+) -> Result<(), Error> {
+    let Some(head) = inbox.heads.get(&sender) else { return Ok(()) };
+    heard.hear(sql, sender, *head, said)
 }
 
 /// Opens the held segments of a device that follow its head now.
@@ -162,7 +180,7 @@ fn open_held(
     sql: &Connection,
     inbox: &mut Inbox<'_>,
     device: DeviceId,
-    bodies: &mut Vec<(Stamp, Vec<Change>)>,
+    (bodies, heard): (&mut Vec<(Stamp, Vec<Change>)>, &mut Heard),
 ) -> Result<(), Error> {
     loop {
         let head = inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number);
@@ -175,7 +193,8 @@ fn open_held(
         };
         let mut opened = false;
         for bytes in candidates {
-            if let Verdict::Opened { stamp, changes, .. } = inbox.receive(bytes) {
+            if let Verdict::Opened { stamp, heads, changes, .. } = inbox.receive(bytes) {
+                hear(sql, inbox, heard, device, (stamp, heads))?;
                 bodies.push((stamp, changes));
                 opened = true;
                 break;

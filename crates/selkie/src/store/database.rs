@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use selkie_core::keys::DatabaseKey;
@@ -29,7 +30,7 @@ const STATEMENTS_MAX: usize = 128;
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) cache: super::rows::Cache,
-    source: Arc<Source>,
+    source: Option<Arc<Source>>,
     /// Where the store says how far it has sealed; not yet known while the store is being made.
     pub(super) chain_file: Option<super::chain_file::ChainFile>,
 }
@@ -53,12 +54,17 @@ impl Database {
 
     fn of(connection: Connection, path: &Path, key: &DatabaseKey) -> Self {
         let cache = super::rows::Cache::default();
-        Self { connection, cache, source: Source::new(path, key), chain_file: None }
+        Self { connection, cache, source: Some(Source::new(path, key)), chain_file: None }
     }
 
     /// Connections that only read; they never wait for this one.
     pub(crate) fn readers(&self) -> Readers {
-        Readers::new(Arc::clone(&self.source))
+        Readers::new(self.source())
+    }
+
+    /// Where further connections come from; none while the store is locked.
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        self.source.clone()
     }
 
     /// For reading what takes microseconds.
@@ -78,6 +84,29 @@ impl Database {
     pub(crate) fn optimize(&self) -> Result<(), Error> {
         self.connection.execute_batch("PRAGMA analysis_limit = 1000; PRAGMA optimize;")?;
         Ok(())
+    }
+
+    /// What stands in the place of a locked store: it has nothing, and refuses every statement.
+    pub(crate) fn locked() -> Result<Self, Error> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.authorizer(Some(|_: AuthContext<'_>| Authorization::Deny))?;
+        let cache = super::rows::Cache::default();
+        Ok(Self { connection, cache, source: None, chain_file: None })
+    }
+
+    /// Whether this stands in the place of a locked store.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.connection.path().is_none_or(str::is_empty)
+    }
+
+    /// Closes, and has SQLCipher wipe the memory that it gives back: pages, keys, statements.
+    pub(crate) fn close_wiping(self) -> Result<(), Error> {
+        if self.is_locked() {
+            return Ok(());
+        }
+        // From now on in this process; before, it would cost every statement.
+        self.connection.pragma_update(None, "cipher_memory_security", true)?;
+        self.close()
     }
 
     /// Writes the log back into the file and closes; the file is then complete by itself.

@@ -67,6 +67,7 @@ impl Database {
     /// Seals all that waits, a segment a transaction: interrupted, nothing is sealed twice, and no
     /// segment number ever names two byte strings that left the device.
     pub(crate) fn seal_waiting(&mut self, identity: &Identity) -> Result<(), Error> {
+        identity.check_version()?;
         let heads = self.heads()?;
         loop {
             let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use selkie_core::keys::DatabaseKey;
 
-use super::database::open_reader;
+use super::database::{Database, open_reader};
 use crate::Error;
 
 /// Connections kept open for the next read.
@@ -31,13 +31,29 @@ impl Source {
 
 /// A pool of connections that only read.
 pub(crate) struct Readers {
-    source: Arc<Source>,
+    /// None while the store is closed.
+    source: Mutex<Option<Arc<Source>>>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(crate) fn new(source: Arc<Source>) -> Self {
-        Self { source, idle: Mutex::default() }
+    pub(crate) fn new(source: Option<Arc<Source>>) -> Self {
+        Self { source: Mutex::new(source), idle: Mutex::default() }
+    }
+
+    /// Closes the connections that are idle, and lets no new one be opened.
+    pub(crate) fn close(&self) {
+        *self.source() = None;
+        self.idle().clear();
+    }
+
+    /// Reads from a store that was opened again.
+    pub(crate) fn open_as(&self, database: &Database) {
+        *self.source() = database.source();
+    }
+
+    fn source(&self) -> MutexGuard<'_, Option<Arc<Source>>> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work` on one state of the store, the last that was committed: all that it reads belongs
@@ -49,9 +65,12 @@ impl Readers {
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.source.open()?,
+            None => self.open_apart()?,
         };
         let done = read_once(&connection, work);
+        if self.source().is_none() {
+            return done;
+        }
         let mut idle = self.idle();
         if idle.len() < IDLE_MAX && connection.is_autocommit() {
             idle.push(connection);
@@ -61,7 +80,8 @@ impl Readers {
 
     /// A connection of its own that cannot write, for what changes the connection's settings.
     pub(crate) fn open_apart(&self) -> Result<Connection, Error> {
-        self.source.open()
+        let source = self.source().clone();
+        source.ok_or_else(Error::locked)?.open()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {

@@ -4,12 +4,13 @@ use std::borrow::Borrow;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
-use selkie_core::keys::DeviceSecrets;
+use selkie_core::keys::{DeviceSecrets, RecoveryCode};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::limits::RESPONSE_BYTES_MAX;
+use selkie_wire::limits::{RESPONSE_BYTES_MAX, ROSTER_ENTRIES_MAX};
 use selkie_wire::relay::{
     ChallengeRequest, ChallengeResponse, MEDIA_TYPE, PullRequest, PullResponse, PushRequest,
-    PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse, origin_of, problem_code,
+    PushResponse, RecoverRequest, RosterEntries, RosterHead, TokenRequest, TokenResponse,
+    origin_of, problem_code,
 };
 use selkie_wire::{MailboxId, VaultId, cbor};
 use ureq::Agent;
@@ -117,6 +118,32 @@ impl<D: Borrow<DeviceSecrets>> Transport for Http<D> {
     }
 }
 
+/// The roster of the vault that these recovery words belong to.
+pub(crate) fn fetch_by_words(
+    url: &str,
+    code: &RecoveryCode,
+) -> Result<Vec<Vec<u8>>, TransportError> {
+    let mut client = Client::new(url)?;
+    let key = code.proof_public_key();
+    let mut entries: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let asked = RecoverRequest::challenge_for(&key);
+        let ChallengeResponse { challenge } = client.post("/v1/challenge", None, &asked)?;
+        let origin = client.origin.clone();
+        let signature = code.sign_challenge(&origin, &challenge).to_vec();
+        let from = RosterNumber(entries.len() as u64);
+        let request = RecoverRequest { key, challenge, origin, signature, from };
+        let page: RosterEntries = client.post("/v1/recover", None, &request)?;
+        if page.entries.is_empty() {
+            return Ok(entries);
+        }
+        entries.extend(page.entries.into_iter().map(Vec::from));
+        if entries.len() > ROSTER_ENTRIES_MAX {
+            return Err(TransportError::Garbage);
+        }
+    }
+}
+
 impl Mailbox {
     pub(crate) fn new(url: &str, id: MailboxId) -> Result<Self, TransportError> {
         Ok(Self { client: Client::new(url)?, id })
@@ -125,7 +152,13 @@ impl Mailbox {
     /// Leaves a message; the same message may be left again.
     pub(crate) fn put(&mut self, slot: u8, message: &[u8]) -> Result<(), TransportError> {
         let path = format!("/v1/mailboxes/{}/{slot}", self.id);
-        self.client.put(&path, message)?.accept().map(|_| ())
+        self.client.put(&path, message)?.accept().map(|_| ()).map_err(|error| match error {
+            // The relay's word for a taken slot.
+            TransportError::RosterFork => {
+                TransportError::Refused("another device answered this code already".to_owned())
+            }
+            other => other,
+        })
     }
 
     /// A message, if it is there yet.

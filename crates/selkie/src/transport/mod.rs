@@ -17,7 +17,7 @@ use selkie_wire::relay::{PullRequest, PullResponse, PushRequest, PushResponse, R
 
 pub use folder::Folder;
 #[cfg(feature = "http")]
-pub(crate) use http::{Http, Mailbox};
+pub(crate) use http::{Http, Mailbox, fetch_by_words};
 pub use memory::{MemoryRelay, MemoryTransport};
 pub(crate) use session::SegmentId;
 pub use session::Session;
@@ -196,6 +196,7 @@ impl From<TransportError> for crate::Error {
             | TransportError::Busy { .. }
             | TransportError::Folder(_) => ErrorKind::Network,
             TransportError::Address(_) => ErrorKind::InvalidInput,
+            TransportError::RosterFork => return Self::roster_fork(),
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())

@@ -2,6 +2,8 @@
 
 mod building;
 mod conflicts;
+mod keys;
+mod members;
 mod options;
 mod packages;
 mod reading;
@@ -164,7 +166,8 @@ impl Vault {
         unlock: Unlock<'_>,
         confirm: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Self, Error> {
-        crate::engine::join(path.as_ref(), url, code, unlock, confirm)
+        let way = crate::engine::Way::Relay(url);
+        crate::engine::join(path.as_ref(), way, code, unlock, confirm)
     }
 
     /// Invites a device: opens a mailbox at the relay, and makes a code to type there. Asks for the
@@ -194,6 +197,10 @@ impl Vault {
         };
         vault.go_on_building()?;
         Ok(vault)
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.inner.readers
     }
 
     pub(crate) fn files(&self) -> &StoreFiles {
@@ -333,7 +340,9 @@ impl Vault {
             let own = incarnations.iter().filter(move |(_, known)| known.member == device);
             own.map(|(chain, _)| chain).collect()
         };
+        let heard = database.last_heard()?;
         let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
+            last_heard_ms: heard.get(&id).copied(),
             id,
             chains: chains_of(id),
             is_this: id == self.inner.device,
@@ -351,6 +360,8 @@ impl Vault {
             unsent_changes: database.unsent_count()?,
             open_conflicts: database.conflict_count()?,
             segments_held: database.held_count()?,
+            quarantined: database.quarantined()?,
+            findings: database.findings()?,
             database_bytes: self.inner.files.size_bytes(),
             last_sync: database.last_sync()?,
         })

@@ -4,6 +4,7 @@
 
 mod attention;
 mod files;
+mod findings;
 mod history;
 mod hostile;
 mod incarnations;
@@ -11,6 +12,8 @@ mod indexes;
 mod kill;
 mod live;
 mod local;
+mod members;
+mod memory;
 mod packages;
 mod pairing;
 mod query;

@@ -39,6 +39,19 @@ pub(super) fn vault(connection: &Connection, vault: VaultId) -> rusqlite::Result
         .optional()
 }
 
+/// The vault whose recovery words have this key.
+pub(super) fn recovers(
+    connection: &Connection,
+    key: &[u8; 32],
+) -> rusqlite::Result<Option<VaultId>> {
+    connection
+        .prepare_cached(
+            "SELECT vault FROM vaults JOIN recoveries ON vault_id = vaults.id WHERE key = ?1",
+        )?
+        .query_row(params![key], |row| row.get(0).map(VaultId))
+        .optional()
+}
+
 /// A device's row id and head; none before its first segment.
 pub(super) fn device(
     connection: &Connection,
