@@ -112,9 +112,11 @@ impl From<Error> for Failure {
             ErrorKind::Storage | ErrorKind::DiskFull | ErrorKind::Busy | ErrorKind::TooNew => {
                 Exit::Store
             }
-            ErrorKind::Network | ErrorKind::Relay | ErrorKind::Pairing | ErrorKind::Fork => {
-                Exit::Relay
-            }
+            ErrorKind::Network
+            | ErrorKind::Relay
+            | ErrorKind::Pairing
+            | ErrorKind::Fork
+            | ErrorKind::Unauthorized => Exit::Relay,
             ErrorKind::InvalidInput | ErrorKind::AlreadyExists | ErrorKind::Stale => Exit::Refused,
             _ => Exit::Other,
         };

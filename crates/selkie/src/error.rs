@@ -39,6 +39,12 @@ pub enum ErrorKind {
     Network,
     /// The relay answered what a relay should not.
     Relay,
+    /// The relay does not let this device in: it was removed from the vault, or the address is wrong.
+    Unauthorized,
+    /// The store is closed for now: resume it first.
+    Suspended,
+    /// A run of sync was stopped; the next one goes on from there.
+    Cancelled,
     /// What was answered has changed meanwhile: look again.
     Stale,
     /// Pairing was refused, mistyped or too late.
@@ -54,11 +60,22 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    retry_after_ms: Option<u64>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), retry_after_ms: None }
+    }
+
+    pub(crate) fn retry_after(self, retry_after_ms: Option<u64>) -> Self {
+        Self { retry_after_ms, ..self }
+    }
+
+    /// How long a relay asks to wait before it is asked again, in milliseconds.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after_ms
     }
 
     /// Whose fault it is.
@@ -81,6 +98,9 @@ impl Error {
             ErrorKind::TooNew => "too_new",
             ErrorKind::Network => "network",
             ErrorKind::Relay => "relay",
+            ErrorKind::Unauthorized => "unauthorized",
+            ErrorKind::Suspended => "suspended",
+            ErrorKind::Cancelled => "cancelled",
             ErrorKind::Stale => "stale",
             ErrorKind::Pairing => "pairing",
             ErrorKind::Fork => "fork",
@@ -169,6 +189,7 @@ impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         let kind = match error {
             EngineError::Fork => ErrorKind::Fork,
+            EngineError::Refused => ErrorKind::Unauthorized,
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())
@@ -209,6 +230,13 @@ impl From<rusqlite::Error> for Error {
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (ErrorKind::Busy, "another process is writing to the store; try again")
+            }
+            // See `Database::suspend`; nothing else here comes near SQLite's limits.
+            Some(ErrorCode::TooBig) => {
+                return Self::new(
+                    ErrorKind::Suspended,
+                    "the store is closed for now; resume it first",
+                );
             }
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
                 ErrorKind::Storage,

@@ -44,10 +44,11 @@ pub use selkie_core::merge::{
 };
 pub use selkie_core::merge::{ConflictResolver, Decision, Input, Outcome, Strategy};
 pub use selkie_core::record::{FieldType, Path as FieldPath, Schema};
+pub use selkie_core::sync::{BlockReason, Link, SyncState};
 pub use selkie_wire::{DeviceId, Digest, VaultId};
 pub use status::{
-    CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
-    Suggestion, UniqueClash,
+    CollectionInfo, Decider, DeviceInfo, Finding, HeldDeletion, HeldSegments, HistoryEntry,
+    LastSync, Network, OpenConflict, Preference, RelayStatus, Status, Suggestion, UniqueClash,
 };
 pub use store::{Filter, Query, Transaction, TransactionCollection};
 pub use unlock::{RecoveryWords, Unlock};

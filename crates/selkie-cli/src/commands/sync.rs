@@ -72,6 +72,7 @@ fn progress_text(progress: &SyncProgress) -> String {
         SyncPhase::Hello => return "talking to the relay".to_owned(),
         SyncPhase::Push => "sending",
         SyncPhase::Pull => "receiving",
+        SyncPhase::Checkpoint => "compacting",
     };
     let changes = text::counted(progress.changes, "change");
     format!("{what}: {changes}, {}", text::bytes(progress.bytes))

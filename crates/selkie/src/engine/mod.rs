@@ -4,9 +4,12 @@
 //! happens here: a decision about data; a lock on the store while the network is waited for.
 
 mod pairing;
+mod run;
 mod sync;
 
 pub(crate) use pairing::join;
 pub use pairing::{Invitation, PendingDevice};
+#[cfg(feature = "http")]
+pub(crate) use run::run;
+pub(crate) use run::run_over;
 pub use sync::{SyncPhase, SyncProgress, SyncReport};
-pub(crate) use sync::{run, run_over};

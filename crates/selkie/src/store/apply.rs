@@ -16,6 +16,7 @@ use selkie_wire::{DeviceId, Digest, SegmentNumber};
 
 use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
+use super::deletion_guard::{self, Frozen, Guard, MassDelete};
 use super::identity::{Identity, from_sql, segment_number, to_sql};
 use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
@@ -48,43 +49,63 @@ pub(crate) struct Applied {
     pub(crate) events: Vec<Event>,
 }
 
+/// What became of a page.
+pub(super) enum Page {
+    Applied(Box<Applied>),
+    /// Too much would be deleted: rolled back.
+    MassDelete(Vec<MassDelete>),
+}
+
+/// A segment opened in its turn.
+pub(super) struct Body {
+    pub(super) number: SegmentNumber,
+    stamp: Stamp,
+    pub(super) changes: Vec<Change>,
+}
+
 impl Database {
-    /// Applies envelopes, then whatever was held and can be opened now.
-    pub(crate) fn apply_page(
+    /// Applies envelopes, then whatever was held and can be opened now; all of it, or nothing if the
+    /// guard objects.
+    pub(super) fn try_page(
         &mut self,
         identity: &Identity,
         at: Option<&TrackedPosition<'_>>,
-        envelopes: Vec<Vec<u8>>,
+        envelopes: &[Vec<u8>],
         now_ms: u64,
-    ) -> Result<Applied, Error> {
-        let Self { connection, cache } = self;
+        guard: &Guard<'_>,
+    ) -> Result<Page, Error> {
+        let Self { connection, cache, .. } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read inside, or another process's progress would be taken back.
-        let heads = heads(&sql)?;
-        let mut inbox = Inbox {
-            roster: &identity.roster,
-            own: identity.device_id(),
-            epoch_keys: &identity.epoch_keys,
-            heads,
-        };
+        let mut inbox = inbox(&sql, identity)?;
+        let frozen = guard.frozen(&sql)?;
         let mut applied = Applied::default();
-        let work = || {
-            let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
+        let mut work = || {
+            let bodies = receive(&sql, &mut inbox, &frozen, envelopes, now_ms, &mut applied)?;
             store_heads(&sql, &inbox.heads)?;
             let mut rows = Rows::new(&sql, cache)?;
             merge_bodies(&mut rows, inbox.own, bodies, now_ms, &mut applied)?;
-            if let Some(at) = at {
+            let found = guard.judge(&mut rows, &applied.events)?;
+            if found.is_none()
+                && let Some(at) = at
+            {
                 super::sync_state::store_position(&sql, at)?;
             }
-            Ok(())
+            Ok(found)
         };
-        match work().and_then(|()| sql.commit().map_err(Error::from)) {
-            Ok(()) => Ok(applied),
-            Err(error) => {
-                cache.forget();
-                Err(error)
+        let done = match work() {
+            Ok(None) => {
+                sql.commit().map_err(Error::from).map(|()| Page::Applied(Box::new(applied)))
             }
+            Ok(Some(found)) => {
+                sql.rollback().map_err(Error::from).map(|()| Page::MassDelete(found))
+            }
+            Err(error) => Err(error),
+        };
+        if !matches!(done, Ok(Page::Applied(_))) {
+            cache.forget();
         }
+        done
     }
 
     /// The last segment accepted of each other device.
@@ -94,7 +115,9 @@ impl Database {
 
     /// How many segments wait for others before them, or for a roster entry.
     pub(crate) fn waiting_count(&self) -> Result<u64, Error> {
-        let sql = "SELECT count(*) FROM held WHERE reason IN ('gap', 'roster')";
+        // What waits behind a mass deletion waits for a person, not for the relay.
+        let sql = "SELECT count(*) FROM held WHERE reason IN ('gap', 'roster')
+             AND device NOT IN (SELECT device FROM held WHERE reason = 'mass_delete')";
         Ok(from_sql(self.connection.query_row(sql, [], |row| row.get(0))?))
     }
 
@@ -118,26 +141,49 @@ fn heads(sql: &Connection) -> Result<Heads, Error> {
     .collect()
 }
 
+fn inbox<'a>(sql: &Connection, identity: &'a Identity) -> Result<Inbox<'a>, Error> {
+    Ok(Inbox {
+        roster: &identity.roster,
+        own: identity.device_id(),
+        epoch_keys: &identity.epoch_keys,
+        heads: heads(sql)?,
+    })
+}
+
+/// Opens what can be opened, as a page does; for a transaction that is rolled back.
+pub(super) fn open_envelopes(
+    sql: &Connection,
+    identity: &Identity,
+    envelopes: &[Vec<u8>],
+    frozen: &Frozen,
+    now_ms: u64,
+) -> Result<Vec<Body>, Error> {
+    receive(sql, &mut inbox(sql, identity)?, frozen, envelopes, now_ms, &mut Applied::default())
+}
+
 /// Opens what can be opened, in order; keeps the rest.
 fn receive(
     sql: &Connection,
     inbox: &mut Inbox<'_>,
-    envelopes: Vec<Vec<u8>>,
+    frozen: &Frozen,
+    envelopes: &[Vec<u8>],
     now_ms: u64,
     applied: &mut Applied,
-) -> Result<Vec<(Stamp, Vec<Change>)>, Error> {
+) -> Result<Vec<Body>, Error> {
     let mut bodies = Vec::new();
     for bytes in envelopes {
-        match inbox.receive(bytes) {
+        match deletion_guard::receive(inbox, frozen, bytes.clone()) {
             Verdict::Opened { device, stamp, changes } => {
-                bodies.push((stamp, changes));
-                open_held(sql, inbox, device, &mut bodies)?;
+                bodies.push(Body { number: head_of(inbox, device), stamp, changes });
+                open_held(sql, inbox, frozen, device, now_ms, &mut bodies)?;
             }
             Verdict::Duplicate => applied.duplicates += 1,
             Verdict::Refused(_) => applied.refused += 1,
             Verdict::Held { device, number, digest, reason, bytes } => {
                 applied.held += 1;
-                hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
+                let kept = hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
+                // What is not kept must be fetched again.
+                applied.refused += u64::from(!kept);
             }
         }
     }
@@ -147,22 +193,28 @@ fn receive(
         statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
     };
     for device in waiting {
-        open_held(sql, inbox, DeviceId(device), &mut bodies)?;
+        open_held(sql, inbox, frozen, DeviceId(device), now_ms, &mut bodies)?;
     }
     applied.segments = bodies.len() as u64;
     Ok(bodies)
+}
+
+/// The last segment opened of a device.
+fn head_of(inbox: &Inbox<'_>, device: DeviceId) -> SegmentNumber {
+    inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number)
 }
 
 /// Opens the held segments of a device that follow its head now.
 fn open_held(
     sql: &Connection,
     inbox: &mut Inbox<'_>,
+    frozen: &Frozen,
     device: DeviceId,
-    bodies: &mut Vec<(Stamp, Vec<Change>)>,
+    now_ms: u64,
+    bodies: &mut Vec<Body>,
 ) -> Result<(), Error> {
     loop {
-        let head = inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number);
-        let Some(next) = head.next() else { return Ok(()) };
+        let Some(next) = head_of(inbox, device).next() else { return Ok(()) };
         let candidates: Vec<Vec<u8>> = {
             let mut statement =
                 sql.prepare_cached("SELECT bytes FROM held WHERE device = ?1 AND number = ?2")?;
@@ -171,10 +223,17 @@ fn open_held(
         };
         let mut opened = false;
         for bytes in candidates {
-            if let Verdict::Opened { stamp, changes, .. } = inbox.receive(bytes) {
-                bodies.push((stamp, changes));
-                opened = true;
-                break;
+            match deletion_guard::receive(inbox, frozen, bytes) {
+                Verdict::Opened { stamp, changes, .. } => {
+                    bodies.push(Body { number: next, stamp, changes });
+                    opened = true;
+                    break;
+                }
+                Verdict::Held { digest, reason: HoldReason::MassDelete, bytes, .. } => {
+                    let place = (device, next, digest);
+                    hold(sql, place, HoldReason::MassDelete, &bytes, now_ms)?;
+                }
+                _ => {}
             }
         }
         if !opened {
@@ -187,18 +246,20 @@ fn open_held(
     }
 }
 
+/// Keeps a segment sealed, unless too much is kept already; whether it is kept.
 fn hold(
     sql: &Connection,
     (device, number, digest): (DeviceId, SegmentNumber, Digest),
     reason: HoldReason,
     bytes: &[u8],
     now_ms: u64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let (count, size_bytes): (i64, i64) =
         sql.query_row("SELECT count(*), coalesce(sum(length(bytes)), 0) FROM held", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    if count < HELD_SEGMENTS_MAX && size_bytes < HELD_BYTES_MAX {
+    let room = count < HELD_SEGMENTS_MAX && size_bytes < HELD_BYTES_MAX;
+    if room {
         sql.execute(
             "INSERT OR REPLACE INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
@@ -211,7 +272,7 @@ fn hold(
             ],
         )?;
     }
-    Ok(())
+    Ok(room)
 }
 
 fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
@@ -226,15 +287,15 @@ fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
 fn merge_bodies(
     rows: &mut Rows<'_>,
     own: DeviceId,
-    bodies: Vec<(Stamp, Vec<Change>)>,
+    bodies: Vec<Body>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
     let (next_own, mut clock) = rows.next_change()?;
     let mut changes = Vec::new();
-    for (stamp, opened) in bodies {
-        clock.observe(stamp, now_ms);
-        changes.extend(opened);
+    for body in bodies {
+        clock.observe(body.stamp, now_ms);
+        changes.extend(body.changes);
     }
     if changes.is_empty() {
         return Ok(());

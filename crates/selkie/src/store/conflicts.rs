@@ -24,7 +24,7 @@ impl Database {
         &mut self,
         collection: Option<&str>,
     ) -> Result<Vec<OpenConflict>, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let mut rows = Rows::new(connection, cache)?;
         let places: Vec<(String, String, Vec<u8>, i64)> = {
             let mut statement = connection.prepare_cached(
@@ -96,7 +96,7 @@ impl Database {
     }
 
     pub(crate) fn policy(&mut self, collection: &str) -> Result<CollectionPolicy, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         Ok(Arc::unwrap_or_clone(Rows::new(connection, cache)?.policy(collection)?))
     }
 
@@ -126,7 +126,7 @@ impl Database {
     }
 
     pub(crate) fn schema(&mut self, collection: &str) -> Result<Schema, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         Ok(Arc::unwrap_or_clone(Rows::new(connection, cache)?.schema(collection)?))
     }
 

@@ -3,7 +3,7 @@
 //! The one file that knows the engine. The order of steps matters: a key comes before any access,
 //! and is proved before anything is believed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::limits::Limit;
@@ -25,15 +25,22 @@ const STATEMENTS_MAX: usize = 64;
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) cache: super::rows::Cache,
+    /// What opens it again; wiped when dropped.
+    place: (PathBuf, DatabaseKey),
 }
 
 impl Database {
+    fn new(connection: Connection, path: &Path, key: &DatabaseKey) -> Self {
+        let place = (path.to_owned(), DatabaseKey::from_bytes(*key.expose()));
+        Self { connection, cache: super::rows::Cache::default(), place }
+    }
+
     /// Creates the database file; it must not exist.
     pub(crate) fn create(path: &Path, key: &DatabaseKey) -> Result<Self, Error> {
         let connection = open_keyed(path, key, OpenFlags::SQLITE_OPEN_CREATE)?;
         configure(&connection)?;
         schema::create(&connection)?;
-        Ok(Self { connection, cache: super::rows::Cache::default() })
+        Ok(Self::new(connection, path, key))
     }
 
     /// Opens an existing database file.
@@ -41,13 +48,39 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::empty())?;
         schema::check(&connection)?;
         configure(&connection)?;
-        Ok(Self { connection, cache: super::rows::Cache::default() })
+        Ok(Self::new(connection, path, key))
     }
 
     /// Writes the log back into the file and closes; the file is then complete by itself.
     pub(crate) fn close(self) -> Result<(), Error> {
         self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()))?;
         self.connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Closes the files, so that no lock on them is held, until [`resume`](Self::resume). Every use in
+    /// between ends in [`ErrorKind::Suspended`].
+    pub(crate) fn suspend(&mut self) -> Result<(), Error> {
+        // Nothing can be done with this one, since no statement is short enough; nothing is in it.
+        let nothing = Connection::open_in_memory()?;
+        nothing.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, 1)?;
+        let connection = std::mem::replace(&mut self.connection, nothing);
+        self.cache.forget();
+        // Closing writes the log back into the file, unless another process has it open.
+        connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Whether the files are closed.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.connection.path().is_none_or(str::is_empty)
+    }
+
+    /// Opens the files again.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        if self.is_suspended() {
+            let (path, key) = &self.place;
+            self.connection = Self::open(path, key)?.connection;
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +162,24 @@ mod tests {
             assert!(database.connection.execute_batch(&sql).is_err(), "{key}");
         }
         assert!(!beside.exists());
+    }
+
+    #[test]
+    fn a_suspended_store_holds_no_file_and_comes_back() {
+        let (directory, mut database) = database();
+        let log = directory.path().join("store.db-wal");
+        assert!(log.exists() && !database.is_suspended());
+        database.suspend().unwrap();
+        assert!(!log.exists() && database.is_suspended());
+        let error = database.store_id().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Suspended, "{error}");
+        assert!(database.connection.execute_batch("CREATE TABLE plain (x)").is_err());
+        database.resume().unwrap();
+        let tables: i64 = database
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
+        assert!(tables > 10);
     }
 
     #[test]

@@ -15,7 +15,7 @@ const LABEL: &[u8] = b"selkie/1/state\0";
 
 impl Database {
     pub(crate) fn digest(&mut self) -> Result<Digest, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let names: Vec<(String, String)> = {
             let mut statement = connection.prepare(
                 "SELECT c.name, r.id FROM record r JOIN collection c ON c.num = r.collection

@@ -93,7 +93,7 @@ impl Rows<'_> {
 impl Database {
     /// Every value of a record that is known, oldest first: who wrote it, what became of it, and why.
     pub(crate) fn history(&mut self, key: &RecordKey) -> Result<Vec<HistoryEntry>, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let mut rows = Rows::new(connection, cache)?;
         let Some(stored) = rows.load(key)? else { return Err(no_record(key)) };
         let past = rows.past(&stored)?;
@@ -124,7 +124,7 @@ impl Database {
         &mut self,
         key: &RecordKey,
     ) -> Result<Option<Document>, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let mut rows = Rows::new(connection, cache)?;
         let Some(stored) = rows.load(key)? else { return Err(no_record(key)) };
         let siblings = stored.registers.iter().flat_map(|(_, siblings)| siblings);
@@ -148,7 +148,7 @@ impl Database {
         key: &RecordKey,
         at_ms: u64,
     ) -> Result<Option<Document>, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let mut rows = Rows::new(connection, cache)?;
         let Some(stored) = rows.load(key)? else { return Err(no_record(key)) };
         let past = rows.past(&stored)?;

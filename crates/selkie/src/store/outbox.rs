@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use selkie_core::seal::{Heads, SealContext, SegmentBody, seal_segment};
-use selkie_wire::limits::{PAGE_SEGMENTS_MAX, PUSH_BYTES_MAX, SEGMENT_BODY_BYTES_TARGET};
+use selkie_wire::limits::{PAGE_SEGMENTS_MAX, SEGMENT_BODY_BYTES_TARGET};
 use selkie_wire::relay::Head;
 use selkie_wire::{Digest, SegmentNumber};
 
@@ -61,19 +61,29 @@ impl Database {
 
     /// Seals all that waits, a segment a transaction: interrupted, nothing is sealed twice, and no
     /// segment number ever names two byte strings that left the device.
-    pub(crate) fn seal_waiting(&mut self, identity: &Identity) -> Result<(), Error> {
+    /// A segment is filled up to `fill_bytes`: a slow link gets smaller ones.
+    pub(crate) fn seal_waiting(
+        &mut self,
+        identity: &Identity,
+        fill_bytes: usize,
+    ) -> Result<(), Error> {
+        let fill_bytes = fill_bytes.min(SEGMENT_BODY_BYTES_TARGET);
         let heads = self.heads()?;
         loop {
             let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if !seal_next(&sql, identity, &heads)? {
+            if !seal_next(&sql, identity, &heads, fill_bytes)? {
                 return Ok(());
             }
             sql.commit()?;
         }
     }
 
-    /// Own segments after a number, as many as go into one push.
-    pub(crate) fn outgoing(&self, after: SegmentNumber) -> Result<Outgoing, Error> {
+    /// Own segments after a number, as many as go into one push of that size; at least one.
+    pub(crate) fn outgoing(
+        &self,
+        after: SegmentNumber,
+        bytes_max: usize,
+    ) -> Result<Outgoing, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, bytes FROM segment WHERE number > ?1 ORDER BY number",
         )?;
@@ -82,7 +92,7 @@ impl Database {
         while let Some(row) = rows.next()? {
             let bytes: Vec<u8> = row.get(1)?;
             size_bytes += bytes.len();
-            let full = size_bytes > PUSH_BYTES_MAX || outgoing.numbers.len() == PAGE_SEGMENTS_MAX;
+            let full = size_bytes > bytes_max || outgoing.numbers.len() == PAGE_SEGMENTS_MAX;
             if full && !outgoing.numbers.is_empty() {
                 break;
             }
@@ -106,7 +116,12 @@ fn own_head(sql: &Connection) -> Result<Head, Error> {
 }
 
 /// Seals the first changes of the log into the next segment, if there are any.
-fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<bool, Error> {
+fn seal_next(
+    sql: &Connection,
+    identity: &Identity,
+    heads: &Heads,
+    fill_bytes: usize,
+) -> Result<bool, Error> {
     let mut body = SegmentBody { heads: heads.clone(), ..SegmentBody::default() };
     let mut size_bytes = 0;
     let mut last = 0;
@@ -117,7 +132,7 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<boo
         while let Some(row) = rows.next()? {
             let bytes: Vec<u8> = row.get(2)?;
             size_bytes += bytes.len();
-            if size_bytes > SEGMENT_BODY_BYTES_TARGET && !body.changes.is_empty() {
+            if size_bytes > fill_bytes && !body.changes.is_empty() {
                 break;
             }
             last = row.get::<_, i64>(0)?;

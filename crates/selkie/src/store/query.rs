@@ -308,7 +308,7 @@ impl Database {
     }
 
     fn collection(&mut self, name: &str) -> Result<Option<i64>, Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         Rows::new(connection, cache)?.collection_num(name)
     }
 }

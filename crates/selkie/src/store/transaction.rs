@@ -52,7 +52,7 @@ impl Database {
         now_ms: u64,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<(T, Vec<Event>), Error> {
-        let Self { connection, cache } = self;
+        let Self { connection, cache, .. } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let outcome = write_in(&sql, cache, device, now_ms, work);
         match outcome.and_then(|done| sql.commit().map(|()| done).map_err(Error::from)) {

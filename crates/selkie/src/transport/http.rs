@@ -1,5 +1,6 @@
 //! HTTP to a relay (`docs/PROTOCOL.md`), by ureq and rustls.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
@@ -8,23 +9,24 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::limits::RESPONSE_BYTES_MAX;
 use selkie_wire::relay::{
     ChallengeRequest, ChallengeResponse, MEDIA_TYPE, PullRequest, PullResponse, PushRequest,
-    PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse, origin_of, problem_code,
+    PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse, WaitRequest,
+    WaitResponse, origin_of, problem_code,
 };
 use selkie_wire::{MailboxId, VaultId, cbor};
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::{Transport, TransportError};
+use super::{Transport, TransportError, Waited};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A whole request; a page of a mebibyte passes in it at 100 kbit/s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A relay over HTTP.
-pub(crate) struct Http<'a> {
+pub(crate) struct Http<D> {
     client: Client,
     vault: VaultId,
-    device: &'a DeviceSecrets,
+    device: D,
     token: Option<String>,
 }
 
@@ -50,12 +52,8 @@ struct Answer {
     body: Vec<u8>,
 }
 
-impl<'a> Http<'a> {
-    pub(crate) fn new(
-        url: &str,
-        vault: VaultId,
-        device: &'a DeviceSecrets,
-    ) -> Result<Self, TransportError> {
+impl<D: Borrow<DeviceSecrets>> Http<D> {
+    pub(crate) fn new(url: &str, vault: VaultId, device: D) -> Result<Self, TransportError> {
         Ok(Self { client: Client::new(url)?, vault, device, token: None })
     }
 
@@ -64,11 +62,11 @@ impl<'a> Http<'a> {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
-        let (vault, device) = (self.vault, self.device.device_id());
+        let (vault, device) = (self.vault, self.device.borrow().device_id());
         let asked = ChallengeRequest { vault, device };
         let ChallengeResponse { challenge } = self.client.post("/v1/challenge", None, &asked)?;
         let origin = self.client.origin.clone();
-        let signature = self.device.sign_challenge(&origin, vault, &challenge).to_vec();
+        let signature = self.device.borrow().sign_challenge(&origin, vault, &challenge).to_vec();
         let request = TokenRequest { vault, device, challenge, origin, signature };
         let TokenResponse { token, .. } = self.client.post("/v1/token", None, &request)?;
         let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -94,7 +92,7 @@ impl<'a> Http<'a> {
     }
 }
 
-impl Transport for Http<'_> {
+impl<D: Borrow<DeviceSecrets>> Transport for Http<D> {
     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
         let path = format!("/v1/vaults/{}/pull", self.vault);
         self.with_token(|client, token| client.post(&path, Some(token), request))
@@ -113,6 +111,19 @@ impl Transport for Http<'_> {
     fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
         let _head: RosterHead = self.client.post("/v1/vaults", None, entries)?;
         Ok(())
+    }
+
+    fn wait(&mut self, request: &WaitRequest) -> Result<Waited, TransportError> {
+        let path = format!("/v1/vaults/{}/wait", self.vault);
+        let answer = self.with_token(|client, token| {
+            let WaitResponse { news } = client.post(&path, Some(token), request)?;
+            Ok(if news { Waited::News } else { Waited::Quiet })
+        });
+        match answer {
+            // A relay from before there was waiting.
+            Err(TransportError::NotFound) => Ok(Waited::Unsupported),
+            other => other,
+        }
     }
 
     fn traffic_bytes(&self) -> (u64, u64) {
@@ -232,10 +243,17 @@ impl Answer {
         if (200..300).contains(&self.status) {
             return Ok(self.body);
         }
-        let problem: serde_json::Value =
-            serde_json::from_slice(&self.body).map_err(|_| TransportError::Garbage)?;
+        // A proxy in front of a relay speaks for it, and not in its words.
+        let unspoken = match self.status {
+            408 | 429 | 500..=599 => TransportError::Busy { retry_after_ms: self.retry_after_ms },
+            413 => TransportError::TooLarge,
+            _ => TransportError::Garbage,
+        };
+        let Ok(problem) = serde_json::from_slice::<serde_json::Value>(&self.body) else {
+            return Err(unspoken);
+        };
         let text = |name: &str| problem.get(name).and_then(|value| value.as_str());
-        let code = text("code").ok_or(TransportError::Garbage)?;
+        let Some(code) = text("code") else { return Err(unspoken) };
         Err(match code {
             problem_code::UNAUTHORIZED => TransportError::Unknown,
             problem_code::BUSY
@@ -244,6 +262,8 @@ impl Answer {
             | problem_code::INTERNAL => {
                 TransportError::Busy { retry_after_ms: self.retry_after_ms }
             }
+            problem_code::TOO_LARGE => TransportError::TooLarge,
+            problem_code::NOT_FOUND => TransportError::NotFound,
             problem_code::FORK => TransportError::RosterFork,
             _ => TransportError::Refused(printable(text("title").unwrap_or(code))),
         })

@@ -1,6 +1,7 @@
 //! The vault: an app's way to everything.
 
 mod conflicts;
+mod sync;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use selkie_wire::{DeviceId, Digest, VaultId};
 
 use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
-use crate::status::{CollectionInfo, DeviceInfo, Status};
+use crate::status::CollectionInfo;
 use crate::store::{
     Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_store,
 };
@@ -272,34 +273,6 @@ impl Vault {
         progress: &mut dyn FnMut(SyncProgress),
     ) -> Result<SyncReport, Error> {
         crate::engine::run_over(self, name, transport, progress)
-    }
-
-    /// The vault at a glance.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn status(&self) -> Result<Status, Error> {
-        let mut database = self.database();
-        let identity = database.identity()?;
-        let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
-            id,
-            is_this: id == self.inner.device,
-            revoked: member.revoked.is_some(),
-        });
-        let collections = database.collections()?;
-        Ok(Status {
-            path: self.inner.files.database.clone(),
-            vault: self.inner.vault,
-            device: self.inner.device,
-            devices: devices.collect(),
-            records: collections.iter().map(|collection| collection.records).sum(),
-            collections,
-            unsent_changes: database.unsent_count()?,
-            open_conflicts: database.conflict_count()?,
-            segments_held: database.held_count()?,
-            database_bytes: self.inner.files.size_bytes(),
-            last_sync: database.last_sync()?,
-        })
     }
 
     /// A digest of all records and their conflicts; equal on devices that have synced with each
