@@ -63,10 +63,13 @@ async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     pushed
 }
 
+fn pull_plan(device: DeviceId, epoch: RelayEpoch, cursor: u64) -> PullPlan {
+    PullPlan { member: seen(device, 1), epoch: Some(epoch), cursor: Cursor(cursor) }
+}
+
 async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
-    let member = seen(device, 1);
-    let plan = PullPlan { member, epoch: Some(epoch), cursor: Cursor(cursor) };
-    let Ok(Judged::Done(pulled)) = store.pull(plan).await else { panic!("not judged") };
+    let pulled = store.pull(pull_plan(device, epoch, cursor)).await;
+    let Ok(Judged::Done(pulled)) = pulled else { panic!("not judged") };
     pulled
 }
 
@@ -133,6 +136,14 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
         let (phone, laptop) = (chain(PHONE, 3, 100), chain(LAPTOP, 2, 100));
         push(store, PHONE, &phone).await;
         push(store, LAPTOP, &laptop).await;
+        for (device, cursor, news) in
+            [(LAPTOP, 2, true), (LAPTOP, 3, false), (PHONE, 4, true), (PHONE, 5, false)]
+        {
+            let plan = pull_plan(device, EPOCH, cursor);
+            assert_eq!(store.has_news(plan).await, Ok(Judged::Done(news)), "{device} {cursor}");
+            let other_life = PullPlan { epoch: Some(RelayEpoch([9; 16])), ..plan };
+            assert_eq!(store.has_news(other_life).await, Ok(Judged::Done(true)));
+        }
         let page = pull(store, PHONE, EPOCH, 0).await;
         assert_eq!(page.envelopes, bytes_of(&laptop));
         assert_eq!(page.head, head(&phone[2]));

@@ -11,3 +11,4 @@ mod rosters;
 mod storage;
 mod support;
 mod sync;
+mod wait;
