@@ -25,6 +25,7 @@
 mod collection;
 mod engine;
 mod error;
+mod manager;
 mod status;
 mod store;
 mod system;
@@ -36,6 +37,7 @@ mod watch;
 pub use collection::{Collection, Page, Record};
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use error::{Error, ErrorKind};
+pub use manager::{SyncEvent, SyncEvents, SyncManager, SyncStatus};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{

@@ -63,15 +63,26 @@ impl Iterator for Watch {
 
 /// Everyone who watches a vault.
 #[derive(Default)]
-pub(crate) struct Watchers(Mutex<Vec<(Option<String>, Sender<Event>)>>);
+pub(crate) struct Watchers {
+    watches: Mutex<Vec<(Option<String>, Sender<Event>)>>,
+    /// Called after a local write; one that returns false is forgotten.
+    on_write: Mutex<Vec<Box<OnWrite>>>,
+}
+
+type OnWrite = dyn Fn() -> bool + Send;
 
 impl Watchers {
     /// Watches one collection, or all.
     pub(crate) fn watch(&self, collection: Option<&str>) -> Watch {
         let (sender, receiver) = channel();
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.push((collection.map(str::to_owned), sender));
         Watch(receiver)
+    }
+
+    /// Calls `call` after each local write, until it returns false.
+    pub(crate) fn on_write(&self, call: impl Fn() -> bool + Send + 'static) {
+        self.on_write.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(call));
     }
 
     /// Tells everyone; forgets those who are gone. Selkie's own collections are nobody's business.
@@ -79,7 +90,11 @@ impl Watchers {
         if events.is_empty() {
             return;
         }
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.iter().any(|event| !event.remote) {
+            let mut told = self.on_write.lock().unwrap_or_else(PoisonError::into_inner);
+            told.retain(|call| call());
+        }
+        let mut watchers = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|(collection, sender)| {
             events
                 .iter()

@@ -11,5 +11,6 @@ pub(crate) use pairing::join;
 pub use pairing::{Invitation, PendingDevice};
 #[cfg(feature = "http")]
 pub(crate) use run::run;
-pub(crate) use run::run_over;
+pub(crate) use run::{event_of, run_over};
+pub(crate) use sync::{Hooks, run_recorded};
 pub use sync::{SyncPhase, SyncProgress, SyncReport};

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use selkie_core::change::{Change, EntryValue, Operation};
+use selkie_core::change::{Change, EntryValue, Operation, RecordChange};
+use selkie_core::record::RecordKey;
 use selkie_core::sync::{HoldReason, Inbox, Verdict};
 use selkie_wire::{DeviceId, SegmentNumber};
 
@@ -57,13 +58,13 @@ impl Database {
                 Page::Applied(applied) => return Ok(*applied),
                 Page::MassDelete(found) => found,
             };
-            let deleters = self.deleters(identity, &envelopes, &frozen, &found, now_ms)?;
+            let deleter = self.deleter(identity, &envelopes, &frozen, &found, now_ms)?;
             let before = frozen.clone();
-            for (device, number) in &deleters {
-                let first = frozen.entry(*device).or_insert(*number);
-                *first = (*first).min(*number);
+            if let Some((device, number)) = deleter {
+                let first = frozen.entry(device).or_insert(number);
+                *first = (*first).min(number);
                 held.extend(found.iter().map(|mass| HeldDeletion {
-                    device: *device,
+                    device,
                     collection: mass.collection.clone(),
                     deletions: mass.deletions,
                     records: mass.records,
@@ -79,31 +80,36 @@ impl Database {
         }
     }
 
-    /// Who deletes these records in a page, and in which segment first.
-    fn deleters(
+    /// Who deletes most of these records in a page, and in which segment first. Others who delete some
+    /// too go on, unless that is still too much.
+    fn deleter(
         &mut self,
         identity: &Identity,
         envelopes: &[Vec<u8>],
         frozen: &Frozen,
         found: &[MassDelete],
         now_ms: u64,
-    ) -> Result<Frozen, Error> {
+    ) -> Result<Option<(DeviceId, SegmentNumber)>, Error> {
         // Only looked at: the transaction is never committed.
         let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let bodies = open_envelopes(&sql, identity, envelopes, frozen, now_ms)?;
-        let mut first = Frozen::new();
         for deletes_only in [true, false] {
+            let mut by_device: BTreeMap<DeviceId, (usize, SegmentNumber)> = BTreeMap::new();
             for body in &bodies {
-                let touches = |change: &&Change| deletes_any(change, found, deletes_only);
-                if let Some(change) = body.changes.iter().find(touches) {
-                    first.entry(change.dot.device).or_insert(body.number);
+                for change in &body.changes {
+                    let records = deletions_in(change, found, deletes_only);
+                    if records > 0 {
+                        by_device.entry(change.dot.device).or_insert((0, body.number)).0 += records;
+                    }
                 }
             }
-            if !first.is_empty() {
-                break;
+            let most =
+                by_device.into_iter().max_by_key(|(device, (records, _))| (*records, *device));
+            if let Some((device, (_, first))) = most {
+                return Ok(Some((device, first)));
             }
         }
-        Ok(first)
+        Ok(None)
     }
 
     /// What is held because too much would be deleted.
@@ -326,14 +332,15 @@ fn was_there(
     Ok(count)
 }
 
-/// Whether a change deletes one of the records that would go; or, with `false`, writes to it at all.
-fn deletes_any(change: &Change, found: &[MassDelete], deletes_only: bool) -> bool {
-    change.records.iter().any(|record| {
-        let goes = found.iter().any(|mass| {
-            mass.collection == record.key.collection() && mass.ids.contains(record.key.id())
-        });
-        goes && (!deletes_only || record.operations.iter().any(is_delete))
-    })
+/// How many of the records that would go a change deletes; or, with `false`, writes to at all.
+fn deletions_in(change: &Change, found: &[MassDelete], deletes_only: bool) -> usize {
+    let goes = |key: &RecordKey| {
+        found.iter().any(|mass| mass.collection == key.collection() && mass.ids.contains(key.id()))
+    };
+    let deletes = |record: &&RecordChange| {
+        goes(&record.key) && (!deletes_only || record.operations.iter().any(is_delete))
+    };
+    change.records.iter().filter(deletes).count()
 }
 
 fn is_delete(operation: &Operation) -> bool {

@@ -53,6 +53,17 @@ impl Vault {
         })
     }
 
+    /// Calls `call` after each local write is durable, until it returns false. It must not use the vault.
+    pub(crate) fn on_local_write(&self, call: impl Fn() -> bool + Send + 'static) {
+        self.inner.watchers.on_write(call);
+    }
+
+    /// A handle that does not keep the vault open.
+    #[cfg(feature = "http")]
+    pub(crate) fn downgrade(&self) -> WeakVault {
+        WeakVault(std::sync::Arc::downgrade(&self.inner))
+    }
+
     /// How many changes made here no relay is known to have.
     ///
     /// # Errors
@@ -116,6 +127,17 @@ impl Vault {
     /// As [`open`](Self::open); the vault then stays suspended, and it can be tried again.
     pub fn resume(&self) -> Result<(), Error> {
         self.database().resume()
+    }
+}
+
+/// A handle that does not keep the vault open.
+#[cfg(feature = "http")]
+pub(crate) struct WeakVault(std::sync::Weak<super::Inner>);
+
+#[cfg(feature = "http")]
+impl WeakVault {
+    pub(crate) fn upgrade(&self) -> Option<Vault> {
+        self.0.upgrade().map(|inner| Vault { inner })
     }
 }
 

@@ -4,9 +4,11 @@
 
 mod attention;
 mod files;
+mod guard;
 mod history;
 mod hostile;
 mod kill;
+mod manager;
 mod pairing;
 mod records;
 
