@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
-    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
+    confirm_deletions, conflicts, delete, demo, devices, doctor, export, get, history, import,
+    init, invite, join, list, patch, policy, preferences, put, query, relay, resolve, restore,
+    schema, status, sync, undo,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -123,6 +124,10 @@ commands! {
     Sync = sync,
     /// Show what the store holds and how its sync stands
     Status = status,
+    /// Look for what may be wrong, and say what to do
+    Doctor = doctor,
+    /// Agree to deletions by another device that were held because they take too much
+    ConfirmDeletions = confirm_deletions,
     /// Show what two devices edited differently, side by side
     Conflicts = conflicts,
     /// Decide conflicts: one, all alike, or one after the other with single keys

@@ -23,6 +23,7 @@
 //! [`Vault::conflicts`].
 
 mod collection;
+mod doctor;
 mod engine;
 mod error;
 mod manager;
@@ -35,6 +36,7 @@ mod vault;
 mod watch;
 
 pub use collection::{Collection, Page, Record};
+pub use doctor::{Check, CheckLevel};
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use error::{Error, ErrorKind};
 pub use manager::{SyncEvent, SyncEvents, SyncManager, SyncStatus};

@@ -1,9 +1,11 @@
 //! One file a command. Each has `Arguments`, `EXAMPLES` and `run`.
 
+pub mod confirm_deletions;
 pub mod conflicts;
 pub mod delete;
 pub mod demo;
 pub mod devices;
+pub mod doctor;
 pub mod export;
 pub mod get;
 pub mod history;
@@ -24,3 +26,4 @@ pub mod schema;
 pub mod status;
 pub mod sync;
 pub mod undo;
+mod watch;

@@ -2,7 +2,9 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
+    "doctor",
+    "confirm-deletions",
     "init",
     "put",
     "get",

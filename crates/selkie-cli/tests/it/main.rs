@@ -13,3 +13,4 @@ mod records;
 mod relay;
 mod support;
 mod types;
+mod watching;

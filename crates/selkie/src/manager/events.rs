@@ -4,8 +4,9 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use selkie_core::sync::{Link, SyncState};
+use selkie_core::sync::{Facts, Link, SyncState};
 
+use super::Shared;
 use crate::engine::{SyncProgress, SyncReport};
 use crate::status::{Network, RelayStatus};
 
@@ -98,5 +99,33 @@ impl Subscribers {
         subscribers.retain(|sender| {
             !matches!(sender.try_send(event.clone()), Err(TrySendError::Disconnected(_)))
         });
+    }
+}
+
+impl Shared {
+    /// How sync stands now.
+    pub(super) fn status(&self) -> SyncStatus {
+        let core = self.core();
+        let (link, network, progress) = (core.link, core.network, core.progress);
+        drop(core);
+        let database = self.vault.database();
+        // While the store is closed the counts are not known.
+        let facts = Facts {
+            open_conflicts: database.conflict_count().unwrap_or_default(),
+            unsent_changes: database.unsent_count().unwrap_or_default(),
+            driven: true,
+        };
+        let relays = database.relays().unwrap_or_default();
+        drop(database);
+        SyncStatus {
+            state: link.shown(facts),
+            link,
+            network,
+            open_conflicts: facts.open_conflicts,
+            unsent_changes: facts.unsent_changes,
+            progress,
+            next_retry_ms: link.next_retry_ms(),
+            relay: relays.into_iter().find(|relay| relay.url == self.url),
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use selkie_core::sync::{Effect, Facts, Link, LinkEvent};
+use selkie_core::sync::{Effect, Link, LinkEvent};
 use selkie_wire::relay::WaitRequest;
 
 use events::Subscribers;
@@ -373,29 +373,7 @@ impl Shared {
         }
         self.woken.notify_all();
     }
-
-    fn status(&self) -> SyncStatus {
-        let core = self.core();
-        let (link, network, progress) = (core.link, core.network, core.progress);
-        drop(core);
-        let database = self.vault.database();
-        // While the store is closed the counts are not known.
-        let facts = Facts {
-            open_conflicts: database.conflict_count().unwrap_or_default(),
-            unsent_changes: database.unsent_count().unwrap_or_default(),
-            driven: true,
-        };
-        let relays = database.relays().unwrap_or_default();
-        drop(database);
-        SyncStatus {
-            state: link.shown(facts),
-            link,
-            network,
-            open_conflicts: facts.open_conflicts,
-            unsent_changes: facts.unsent_changes,
-            progress,
-            next_retry_ms: link.next_retry_ms(),
-            relay: relays.into_iter().find(|relay| relay.url == self.url),
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,39 @@ impl Database {
         self.connection.close().map_err(|(_, error)| error.into())
     }
 
+    /// What is wrong with the file, page by page; each page is read and authenticated.
+    pub(crate) fn integrity_faults(&self) -> Result<Vec<String>, Error> {
+        let mut faults = Vec::new();
+        for check in ["PRAGMA cipher_integrity_check", "PRAGMA quick_check"] {
+            let mut statement = self.connection.prepare(check)?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            for row in rows {
+                let fault = row?;
+                if fault != "ok" {
+                    faults.push(fault);
+                }
+            }
+        }
+        Ok(faults)
+    }
+
+    /// The page where a table begins.
+    #[cfg(test)]
+    pub(crate) fn page_of(&self, table: &str) -> usize {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        let page: i64 = self.connection.query_row(sql, [table], |row| row.get(0)).unwrap();
+        usize::try_from(page).unwrap()
+    }
+
+    /// Lets the file grow no further, as a full disk does.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let pages: i64 =
+            self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let most = if full { pages } else { i64::from(i32::MAX) };
+        self.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).unwrap();
+    }
+
     /// Closes the files, so that no lock on them is held, until [`resume`](Self::resume). Every use in
     /// between ends in [`ErrorKind::Suspended`].
     pub(crate) fn suspend(&mut self) -> Result<(), Error> {

@@ -59,6 +59,26 @@ impl Database {
         Ok(digest.map(Digest))
     }
 
+    /// Own envelopes after a number, in order, at most so many.
+    pub(crate) fn own_segments(
+        &self,
+        after: SegmentNumber,
+        count: u64,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT bytes FROM segment WHERE number > ?1 ORDER BY number LIMIT ?2",
+        )?;
+        let segments = statement.query_map([to_sql(after.0), to_sql(count)], |row| row.get(0))?;
+        Ok(segments.collect::<Result<_, _>>()?)
+    }
+
+    /// The highest stamp that was sealed or applied.
+    pub(crate) fn last_stamp(&self) -> Result<selkie_core::clock::Stamp, Error> {
+        let stamp: i64 =
+            self.connection.query_row("SELECT stamp FROM local", [], |row| row.get(0))?;
+        Ok(super::rows::stamp_of(stamp))
+    }
+
     /// Seals all that waits, a segment a transaction: interrupted, nothing is sealed twice, and no
     /// segment number ever names two byte strings that left the device.
     /// A segment is filled up to `fill_bytes`: a slow link gets smaller ones.

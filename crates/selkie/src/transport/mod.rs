@@ -15,7 +15,7 @@ use selkie_wire::relay::{
 };
 
 #[cfg(feature = "http")]
-pub(crate) use http::{Http, Mailbox};
+pub(crate) use http::{Http, Mailbox, health};
 pub use memory::{MemoryRelay, MemoryTransport};
 // The messages a transport carries.
 pub use selkie_wire::relay;
