@@ -21,6 +21,7 @@ use crate::support::{Store, pair, relay, store};
 const NOON_MS: u64 = 1_800_000_000_000;
 const MINUTE_MS: u64 = 60_000;
 
+type Before = dyn FnMut() + Send;
 type OnPull = dyn FnMut(&mut PullResponse) + Send;
 
 /// What the relay does wrong; shared with the test.
@@ -34,7 +35,7 @@ struct Faults {
     push_bytes_max: Arc<Mutex<Option<usize>>>,
     on_pull: Arc<Mutex<Option<Box<OnPull>>>>,
     /// Called before each request.
-    before: Arc<Mutex<Option<Box<dyn FnMut() + Send>>>>,
+    before: Arc<Mutex<Option<Box<Before>>>>,
     /// Bytes of each push.
     pushes: Arc<Mutex<Vec<usize>>>,
     pulls: Arc<AtomicU64>,
