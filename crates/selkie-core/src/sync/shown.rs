@@ -35,7 +35,7 @@ impl Link {
     #[must_use]
     pub fn shown(self, facts: Facts) -> SyncState {
         match self {
-            Self::Offline | Self::Paused | Self::Suspended => SyncState::Offline,
+            Self::Offline | Self::Paused | Self::Suspended { .. } => SyncState::Offline,
             Self::Running { .. } => SyncState::Syncing,
             Self::Backoff { .. } | Self::Blocked(_) => SyncState::Error,
             Self::Full if facts.unsent_changes > 0 => SyncState::Error,

@@ -69,7 +69,10 @@ pub enum Link {
     /// The user wants no sync for now.
     Paused,
     /// The store is closed.
-    Suspended,
+    Suspended {
+        /// The user wants no sync after it either.
+        paused: bool,
+    },
 }
 
 /// What happened.
@@ -150,9 +153,12 @@ impl Link {
     #[must_use]
     pub fn next(self, event: LinkEvent) -> (Self, Effect) {
         use LinkEvent as E;
-        if self == Self::Suspended {
+        if let Self::Suspended { paused } = self {
             return match event {
+                // Coming back to the foreground does not end a pause.
+                E::Resume if paused => (Self::Paused, Effect::None),
                 E::Resume => (Self::BEGUN, Effect::Start),
+                E::Pause => (Self::Suspended { paused: true }, Effect::None),
                 E::Finished | E::FinishedFull | E::Cut | E::Failed { .. } | E::FailedFor(_) => {
                     (self, Effect::Close)
                 }
@@ -160,7 +166,10 @@ impl Link {
             };
         }
         match event {
-            E::Suspend => (Self::Suspended, self.end_of_run(Effect::Close)),
+            E::Suspend => {
+                let paused = self == Self::Paused;
+                (Self::Suspended { paused }, self.end_of_run(Effect::Close))
+            }
             E::Pause => (Self::Paused, self.end_of_run(Effect::None)),
             E::Started => (self.begun(), Effect::None),
             E::SyncNow if !self.is_running() => (self.begun(), Effect::Start),
@@ -243,8 +252,9 @@ impl Link {
         match self {
             Self::Running { .. }
             | Self::Offline
-            | Self::Suspended
+            | Self::Suspended { paused: false }
             | Self::Blocked(BlockReason::DiskFull) => Self::Idle,
+            Self::Suspended { paused: true } => Self::Paused,
             Self::Idle | Self::Full | Self::Backoff { .. } | Self::Blocked(_) | Self::Paused => {
                 self
             }
@@ -268,7 +278,7 @@ impl Link {
             Self::Backoff { .. } => "backoff",
             Self::Blocked(_) => "blocked",
             Self::Paused => "paused",
-            Self::Suspended => "suspended",
+            Self::Suspended { .. } => "suspended",
         }
     }
 }

@@ -230,7 +230,8 @@ impl SyncManager {
         self.shared.feed(LinkEvent::Pause);
     }
 
-    /// The user wants sync again; or the app is back in the foreground, and the store is opened again.
+    /// The app is back in the foreground, and the store is opened again; or the user wants sync again. A
+    /// pause outlasts the background: it is ended by another call.
     ///
     /// # Errors
     /// As [`Vault::resume`].

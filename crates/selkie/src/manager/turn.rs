@@ -78,7 +78,7 @@ impl Shared {
         };
         if is_cut() {
             // Whoever cut it has said what comes instead; only a store that waits to be closed is left.
-            if self.core().link == Link::Suspended {
+            if matches!(self.core().link, Link::Suspended { .. }) {
                 self.feed(LinkEvent::Cut);
             }
             return;
@@ -131,7 +131,8 @@ impl Shared {
     fn attend_if_due(&self) {
         let now_ms = self.vault.now_ms();
         let mut core = self.core();
-        let due = core.link != Link::Suspended && is_due(core.attend_ms, now_ms, ATTEND_MS);
+        let closed = matches!(core.link, Link::Suspended { .. });
+        let due = !closed && is_due(core.attend_ms, now_ms, ATTEND_MS);
         if due {
             core.attend_ms = now_ms.saturating_add(ATTEND_MS);
         }
@@ -162,7 +163,7 @@ impl Core {
 
     /// When something comes due, if nothing else happens before.
     fn next_ms(&self) -> Option<u64> {
-        if self.link == Link::Suspended {
+        if matches!(self.link, Link::Suspended { .. }) {
             return None;
         }
         let written = self.written_ms.map(|since| since + GATHER_MS);

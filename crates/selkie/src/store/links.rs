@@ -189,7 +189,7 @@ fn link_of(row: &Row<'_>) -> rusqlite::Result<Link> {
             None => Link::Idle,
         },
         "paused" => Link::Paused,
-        "suspended" => Link::Suspended,
+        "suspended" => Link::Suspended { paused: false },
         _ => Link::Idle,
     })
 }

@@ -145,7 +145,7 @@ impl WeakVault {
 /// looks the same as one that was cut off; either may be true.
 fn shown(relay: &RelayStatus, facts: Facts) -> SyncState {
     match relay.link {
-        Link::Offline | Link::Suspended => relay.link.after_restart().shown(facts),
+        Link::Offline | Link::Suspended { .. } => relay.link.after_restart().shown(facts),
         link => link.shown(facts),
     }
 }

@@ -511,7 +511,10 @@ fn a_suspended_vault_holds_no_file_even_in_the_middle_of_a_run() {
     }));
     world.later();
     assert!(!log.exists(), "the database is closed, and complete by itself");
-    assert_eq!((world.link(), world.shown()), (Link::Suspended, SyncState::Offline));
+    assert_eq!(
+        (world.link(), world.shown()),
+        (Link::Suspended { paused: false }, SyncState::Offline)
+    );
     let refused = world.store.vault.collection("notes").unwrap().count().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Suspended);
     assert_eq!(world.manager.turn(), None, "nothing comes due");
@@ -520,6 +523,20 @@ fn a_suspended_vault_holds_no_file_even_in_the_middle_of_a_run() {
     world.manager.turn();
     assert!(has(&world.store, "laptop-2"));
     assert_eq!(world.shown(), SyncState::UpToDate);
+}
+
+#[test]
+fn a_pause_outlasts_the_background() {
+    let world = world();
+    world.manager.pause();
+    world.put("paused");
+    world.manager.suspend().unwrap();
+    world.manager.resume().unwrap();
+    world.later();
+    assert_eq!((world.link(), world.store.vault.unsent_changes().unwrap()), (Link::Paused, 1));
+    world.manager.resume().unwrap();
+    world.manager.turn();
+    assert_eq!(world.store.vault.unsent_changes().unwrap(), 0);
 }
 
 #[test]
