@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 use selkie::transport::Folder;
 
 use crate::commands::{
-    conflicts, delete, demo, devices, explain, export, fingerprint, get, history, import, index,
-    init, invite, join, list, lock, package, passphrase, patch, policy, preferences, put, query,
-    recover, relay, resolve, restore, revoke, rotate, schema, search, similar, sql, status, sync,
-    undo, unlock, words,
+    confirm_deletions, conflicts, delete, demo, devices, doctor, explain, export, fingerprint, get,
+    history, import, index, init, invite, join, list, lock, package, passphrase, patch, policy,
+    preferences, put, query, recover, relay, resolve, restore, revoke, rotate, schema, search,
+    similar, sql, status, sync, undo, unlock, words,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -167,6 +167,10 @@ commands! {
     Package = package,
     /// Show what the store holds and how its sync stands
     Status = status,
+    /// Look for what may be wrong, and say what to do
+    Doctor = doctor,
+    /// Agree to deletions by another device that were held because they take too much
+    ConfirmDeletions = confirm_deletions,
     /// Show what two devices edited differently, side by side
     Conflicts = conflicts,
     /// Decide conflicts: one, all alike, or one after the other with single keys

@@ -118,7 +118,8 @@ impl From<Error> for Failure {
             | ErrorKind::Relay
             | ErrorKind::Pairing
             | ErrorKind::Incomplete
-            | ErrorKind::Fork => Exit::Relay,
+            | ErrorKind::Fork
+            | ErrorKind::Unauthorized => Exit::Relay,
             ErrorKind::InvalidInput | ErrorKind::AlreadyExists | ErrorKind::Stale => Exit::Refused,
             _ => Exit::Other,
         };

@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod exit;
 mod field_text;
+mod interrupt;
 mod json;
 mod json_text;
 mod keystore;

@@ -97,9 +97,9 @@ pub fn codes(bytes: &[u8]) {
 
 /// Everything a relay reads, and everything it answers.
 pub fn relay_messages(bytes: &[u8]) {
-    fn once<T: Clone + core::fmt::Debug + PartialEq>(bytes: &[u8])
+    fn once<T>(bytes: &[u8])
     where
-        T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>,
+        T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()> + core::fmt::Debug + PartialEq,
     {
         if let Ok(message) = cbor::decode::<T>(bytes) {
             assert_eq!(cbor::decode::<T>(&cbor::encode(&message)).as_ref(), Ok(&message));

@@ -312,6 +312,33 @@ pub struct PullResponse {
     pub roster: RosterNumber,
 }
 
+/// `POST /v1/vaults/{vault}/wait`: asks to be answered once there is something new.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WaitRequest {
+    /// The epoch the cursor belongs to; absent at first.
+    #[n(0)]
+    pub epoch: Option<RelayEpoch>,
+    /// What came after this place is new.
+    #[n(1)]
+    pub cursor: Cursor,
+    /// So is a roster entry after this one.
+    #[n(2)]
+    pub roster: RosterNumber,
+    /// The caller's own chain, as in [`PullRequest`]: its envelopes are not new.
+    #[n(3)]
+    pub incarnation: Option<IncarnationToken>,
+}
+
+/// Answer to [`WaitRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WaitResponse {
+    /// Whether there is something new; if not, the time was up.
+    #[n(0)]
+    pub news: bool,
+}
+
 /// Decodes a list of byte strings, refusing a long one before it takes memory: an empty string is
 /// one byte here and 24 in memory.
 fn at_most<'b, const MAX: usize, C>(

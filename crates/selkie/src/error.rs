@@ -43,6 +43,12 @@ pub enum ErrorKind {
     Network,
     /// The relay answered what a relay should not.
     Relay,
+    /// The relay does not let this device in: it was removed from the vault, or the address is wrong.
+    Unauthorized,
+    /// The store is closed for now: resume it first.
+    Suspended,
+    /// A run of sync was stopped; the next one goes on from there.
+    Cancelled,
     /// What was answered has changed meanwhile: look again.
     Stale,
     /// Pairing was refused, mistyped or too late.
@@ -58,16 +64,32 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    retry_after_ms: Option<u64>,
 }
 
 impl Error {
+    /// The store is closed until the app comes back to it.
+    pub(crate) fn suspended() -> Self {
+        Self::new(ErrorKind::Suspended, "the store is closed for now; resume it first")
+    }
+
     /// The store is closed until somebody unlocks it.
     pub(crate) fn locked() -> Self {
         Self::new(ErrorKind::Locked, "the store is locked; unlock it first")
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), retry_after_ms: None }
+    }
+
+    pub(crate) fn retry_after(self, retry_after_ms: Option<u64>) -> Self {
+        Self { retry_after_ms, ..self }
+    }
+
+    /// How long a relay asks to wait before it is asked again, in milliseconds.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after_ms
     }
 
     /// Two administrators changed the roster apart from each other.
@@ -105,6 +127,9 @@ impl Error {
             ErrorKind::Incomplete => "incomplete",
             ErrorKind::Network => "network",
             ErrorKind::Relay => "relay",
+            ErrorKind::Unauthorized => "unauthorized",
+            ErrorKind::Suspended => "suspended",
+            ErrorKind::Cancelled => "cancelled",
             ErrorKind::Stale => "stale",
             ErrorKind::Pairing => "pairing",
             ErrorKind::Fork => "fork",
@@ -203,6 +228,7 @@ impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         let kind = match error {
             EngineError::Fork => ErrorKind::Fork,
+            EngineError::Refused => ErrorKind::Unauthorized,
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())
@@ -247,6 +273,10 @@ impl From<rusqlite::Error> for Error {
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (ErrorKind::Busy, "another process is writing to the store; try again")
+            }
+            // See `Database::suspend`; nothing else here comes near SQLite's limits.
+            Some(ErrorCode::TooBig) => {
+                return Self::suspended();
             }
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
                 ErrorKind::Storage,

@@ -1,5 +1,7 @@
 //! What should not be: a chain with two histories, segments held back, a relay that went back.
 
+use std::fmt;
+
 use selkie_wire::DeviceId;
 
 /// Something that a person should know of the vault's devices or relays. It stays until it is healed.
@@ -53,6 +55,26 @@ pub enum FindingKind {
         /// Its address.
         relay: String,
     },
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fork { device, number, .. } => {
+                write!(f, "device {} has two histories, from segment {number} on", device.short())
+            }
+            Self::Withheld { device, up_to, said_by } => write!(
+                f,
+                "segments of device {} up to {up_to} are missing here; device {} has them",
+                device.short(),
+                said_by.short()
+            ),
+            Self::RosterFork { relay } => {
+                write!(f, "{relay} knows another history of the vault's members")
+            }
+            Self::Rollback { relay } => write!(f, "{relay} shows less than it did before"),
+        }
+    }
 }
 
 impl FindingKind {

@@ -23,6 +23,7 @@
 //! [`Vault::conflicts`].
 
 mod collection;
+mod doctor;
 mod engine;
 mod error;
 mod finding;
@@ -30,6 +31,7 @@ mod fingerprint;
 mod indexes;
 mod keystore;
 mod live;
+mod manager;
 mod status;
 mod store;
 mod system;
@@ -39,6 +41,7 @@ mod vault;
 mod watch;
 
 pub use collection::{Collection, Page, Record};
+pub use doctor::{Check, CheckLevel};
 pub use engine::membership::RosterChange;
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use engine::{PackageReport, SyncPackage, SyncPoint};
@@ -47,6 +50,7 @@ pub use finding::{Finding, FindingKind, Quarantined};
 pub use fingerprint::Fingerprint;
 pub use keystore::{KeyStore, KeyStoreError};
 pub use live::{LiveQuery, LiveResult};
+pub use manager::{SyncEvent, SyncEvents, SyncManager, SyncStatus};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{
@@ -55,10 +59,12 @@ pub use selkie_core::merge::{
 };
 pub use selkie_core::merge::{ConflictResolver, Decision, Input, Outcome, Strategy};
 pub use selkie_core::record::{FieldType, Path as FieldPath, Schema};
+pub use selkie_core::sync::{BlockReason, Link, SyncState};
 pub use selkie_wire::{DeviceId, Digest, VaultId};
 pub use status::{
-    CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
-    Suggestion, UniqueClash, UnsentChange,
+    CollectionInfo, Decider, DeviceInfo, HeldDeletion, HeldSegments, HistoryEntry, LastSync,
+    Network, Notice, OpenConflict, Preference, RelayStatus, Status, Suggestion, UniqueClash,
+    UnsentChange,
 };
 pub use store::{
     Aggregation, Cursor, Explanation, Filter, Group, IndexInfo, IndexKind, Metric, Neighbour,

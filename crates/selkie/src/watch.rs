@@ -85,7 +85,11 @@ pub(crate) struct Watchers {
     events: Mutex<Vec<(Option<String>, Sender<Event>)>>,
     /// Those who only want to know that something of a collection changed.
     signals: Mutex<Vec<(String, SyncSender<()>)>>,
+    /// Called after a local write; one that returns false is forgotten.
+    on_write: Mutex<Vec<Box<OnWrite>>>,
 }
+
+type OnWrite = dyn Fn() -> bool + Send;
 
 impl Watchers {
     /// Watches one collection, or all.
@@ -104,10 +108,19 @@ impl Watchers {
         receiver
     }
 
+    /// Calls `call` after each local write, until it returns false.
+    pub(crate) fn on_write(&self, call: impl Fn() -> bool + Send + 'static) {
+        self.on_write.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(call));
+    }
+
     /// Tells everyone; forgets those who are gone. Selkie's own collections are nobody's business.
     pub(crate) fn tell(&self, events: &[Event]) {
         if events.is_empty() {
             return;
+        }
+        if events.iter().any(|event| !event.remote) {
+            let mut told = self.on_write.lock().unwrap_or_else(PoisonError::into_inner);
+            told.retain(|call| call());
         }
         let mut watchers = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|(collection, sender)| {

@@ -1,9 +1,11 @@
 //! One file a command. Each has `Arguments`, `EXAMPLES` and `run`.
 
+pub mod confirm_deletions;
 pub mod conflicts;
 pub mod delete;
 pub mod demo;
 pub mod devices;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod fingerprint;
@@ -37,4 +39,5 @@ pub mod status;
 pub mod sync;
 pub mod undo;
 pub mod unlock;
+mod watch;
 pub mod words;

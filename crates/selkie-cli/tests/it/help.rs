@@ -2,7 +2,9 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 40] = [
+    "doctor",
+    "confirm-deletions",
     "search",
     "similar",
     "explain",

@@ -16,3 +16,4 @@ mod records;
 mod relay;
 mod support;
 mod types;
+mod watching;

@@ -71,6 +71,8 @@ pub enum HoldReason {
     Roster,
     /// An update of the app.
     Update,
+    /// Somebody who agrees that so much is deleted.
+    MassDelete,
     /// A person: its device's chain has two histories, or it was sealed after its revocation, or its
     /// content is not what a member's app writes.
     Quarantine(OpenError),
@@ -100,6 +102,7 @@ impl HoldReason {
             Self::Gap => "gap",
             Self::Roster => "roster",
             Self::Update => "update",
+            Self::MassDelete => "mass_delete",
             Self::Quarantine(_) => "quarantine",
         }
     }

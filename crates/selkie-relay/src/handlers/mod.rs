@@ -10,6 +10,7 @@ mod pull;
 mod push;
 mod recover;
 mod vaults;
+mod wait;
 
 use core::convert::Infallible;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/vaults/{vault}/roster", get(vaults::roster).post(vaults::extend))
         .route("/v1/vaults/{vault}/push", post(push::push))
         .route("/v1/vaults/{vault}/pull", post(pull::pull))
+        .route("/v1/vaults/{vault}/wait", post(wait::wait))
         .route("/v1/mailboxes/{id}/{slot}", put(mailboxes::put).get(mailboxes::message))
         .route("/v1/mailboxes/{id}", delete(mailboxes::remove))
         .fallback(|| async { Problem::not_found() })

@@ -7,6 +7,8 @@ use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, ROSTER_PAGE_BYTES_M
 use selkie_wire::relay::{Head, PushOutcome as O};
 use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
 
+mod mailboxes;
+
 use super::*;
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
@@ -63,11 +65,14 @@ async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     pushed
 }
 
-async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
+fn pull_plan(device: DeviceId, epoch: RelayEpoch, cursor: u64) -> PullPlan {
     let member = seen(device, 1);
-    let plan =
-        PullPlan { member, chain: member.device, epoch: Some(epoch), cursor: Cursor(cursor) };
-    let Ok(Judged::Done(pulled)) = store.pull(plan).await else { panic!("not judged") };
+    PullPlan { member, chain: device, epoch: Some(epoch), cursor: Cursor(cursor) }
+}
+
+async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
+    let pulled = store.pull(pull_plan(device, epoch, cursor)).await;
+    let Ok(Judged::Done(pulled)) = pulled else { panic!("not judged") };
     pulled
 }
 
@@ -134,6 +139,14 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
         let (phone, laptop) = (chain(PHONE, 3, 100), chain(LAPTOP, 2, 100));
         push(store, PHONE, &phone).await;
         push(store, LAPTOP, &laptop).await;
+        for (device, cursor, news) in
+            [(LAPTOP, 2, true), (LAPTOP, 3, false), (PHONE, 4, true), (PHONE, 5, false)]
+        {
+            let plan = pull_plan(device, EPOCH, cursor);
+            assert_eq!(store.has_news(plan).await, Ok(Judged::Done(news)), "{device} {cursor}");
+            let other_life = PullPlan { epoch: Some(RelayEpoch([9; 16])), ..plan };
+            assert_eq!(store.has_news(other_life).await, Ok(Judged::Done(true)));
+        }
         let page = pull(store, PHONE, EPOCH, 0).await;
         assert_eq!(page.envelopes, bytes_of(&laptop));
         assert_eq!(page.head, head(&phone[2]));
@@ -298,38 +311,6 @@ async fn vaults_are_bounded_in_number() {
         }
         let plan = roster_plan(VaultId([3; 32]), Some(0), &[b"next"]);
         assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_message_waits_unchanged_until_it_expires_or_the_mailbox_ends() {
-    check(ROOM, async |store| {
-        use MessageOutcome::{Duplicate, Full, Stored, Taken};
-        let box_of = |number| MailboxId([number; 32]);
-        let put = async |mailbox, slot, bytes: &[u8], now_ms| {
-            let (mailbox, bytes, expires_ms) = (box_of(mailbox), bytes.to_vec(), now_ms + 100);
-            let message = Message { mailbox, slot, bytes, now_ms, expires_ms };
-            store.put_message(message).await.unwrap()
-        };
-        let get = async |mailbox, slot, now_ms| {
-            store.message(box_of(mailbox), slot, now_ms).await.unwrap()
-        };
-        assert_eq!(get(1, 0, 0).await, None);
-        assert_eq!(put(1, 0, b"offer", 0).await, Stored);
-        assert_eq!(put(1, 0, b"offer", 50).await, Duplicate);
-        assert_eq!(put(1, 0, b"other", 50).await, Taken);
-        assert_eq!(put(1, 1, b"request", 50).await, Stored);
-        assert_eq!(put(2, 0, b"offer", 60).await, Stored);
-        assert_eq!(put(2, 1, b"request", 60).await, Full);
-        // A repetition does not prolong: expiry counts from the first time.
-        assert_eq!(get(1, 0, 99).await.as_deref(), Some(&b"offer"[..]));
-        assert_eq!(get(1, 0, 100).await, None);
-        assert_eq!(get(1, 1, 100).await.as_deref(), Some(&b"request"[..]));
-        assert_eq!(put(2, 1, b"request", 100).await, Stored, "room of what expired");
-        store.remove_mailbox(box_of(2)).await.unwrap();
-        assert_eq!(get(2, 0, 100).await, None);
-        assert_eq!(get(1, 1, 100).await.as_deref(), Some(&b"request"[..]));
     })
     .await;
 }

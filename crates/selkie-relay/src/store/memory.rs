@@ -188,6 +188,13 @@ impl Store for MemoryStore {
         ready(Judged::Done(vault.pull(&plan, self.epoch)))
     }
 
+    fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        let known = plan.epoch == Some(self.epoch);
+        ready(Judged::Done(!known || !vault.pull(&plan, self.epoch).envelopes.is_empty()))
+    }
+
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {
         let mut state = self.state();
         state.messages.retain(|_, (_, expires_ms)| *expires_ms > message.now_ms);

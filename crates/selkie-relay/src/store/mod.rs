@@ -180,6 +180,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn push(&self, plan: PushPlan) -> Reply<'_, Judged<Pushed>>;
     /// Reads a page of others' envelopes.
     fn pull(&self, plan: PullPlan) -> Reply<'_, Judged<Pulled>>;
+    /// Whether a pull of the same plan would bring anything.
+    fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>>;
     /// Leaves a pairing message, unless something waits there.
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome>;
     /// Reads a pairing message that has not expired.

@@ -12,3 +12,4 @@ mod rosters;
 mod storage;
 mod support;
 mod sync;
+mod wait;

@@ -13,7 +13,7 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{
     AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, PullRequest, PullResponse,
     PushOutcome, PushRequest, PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse,
-    auth_bytes,
+    WaitRequest, auth_bytes,
 };
 use selkie_wire::roster::{
     DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RECOVERY_SIGNATURE_LABEL,
@@ -351,6 +351,10 @@ impl Member {
     }
 
     /// Everything others sent, page by page.
+    pub fn wait(&self, request: &WaitRequest) -> Reply {
+        self.send("POST", "wait", &cbor::encode(request))
+    }
+
     pub fn pull_all(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         let (mut epoch, mut cursor) = (None, 0);

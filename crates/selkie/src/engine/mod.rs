@@ -10,6 +10,8 @@ mod package;
 mod pairing;
 #[cfg(feature = "http")]
 pub(crate) mod recovery;
+mod run;
+mod steps;
 mod sync;
 mod sync_point;
 
@@ -17,6 +19,7 @@ pub use package::{PackageReport, SyncPackage};
 pub(crate) use package::{apply as apply_package, make as make_package};
 pub use pairing::{Invitation, PendingDevice};
 pub(crate) use pairing::{Way, join};
+pub(crate) use run::{connect, event_of, run, run_over};
+pub(crate) use sync::{Hooks, run_recorded};
 pub use sync::{SyncPhase, SyncProgress, SyncReport};
-pub(crate) use sync::{connect, run, run_over};
 pub use sync_point::SyncPoint;

@@ -5,7 +5,9 @@
 use std::collections::HashSet;
 
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::limits::{PACKAGE_BYTES_MAX, PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX};
+use selkie_wire::limits::{
+    PACKAGE_BYTES_MAX, PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, PUSH_BYTES_MAX, SEGMENT_BODY_BYTES_TARGET,
+};
 use selkie_wire::package::{PackageContent, PackageError, PackageWriter, read_package};
 use selkie_wire::roster::RosterEntry;
 use selkie_wire::{Digest, Envelope, Incarnations, Roster, RosterError, SegmentNumber};
@@ -66,7 +68,7 @@ impl From<PackageError> for Error {
 pub(crate) fn make(vault: &Vault, since: Option<&SyncPoint>) -> Result<SyncPackage, Error> {
     let mut database = vault.database();
     let identity = database.identity()?;
-    database.seal_waiting(&identity)?;
+    database.seal_waiting(&identity, SEGMENT_BODY_BYTES_TARGET)?;
     let mut writer = PackageWriter::new(identity.roster.vault());
     for entry in database.roster_entries(RosterNumber(0))? {
         writer.roster_entry(&entry);
@@ -79,7 +81,7 @@ pub(crate) fn make(vault: &Vault, since: Option<&SyncPoint>) -> Result<SyncPacka
     let (mut segments, mut changes, mut is_complete) = (0, 0, true);
     let mut last = SegmentNumber(known(own));
     'own: loop {
-        let outgoing = database.outgoing(last)?;
+        let outgoing = database.outgoing(last, PUSH_BYTES_MAX)?;
         if outgoing.numbers.is_empty() {
             break;
         }
@@ -134,6 +136,7 @@ pub(crate) fn apply(
         report.add(&applied);
         progress(SyncProgress {
             phase: SyncPhase::Pull,
+            changes_to_send: 0,
             segments: report.segments_applied,
             changes: report.changes_applied,
             bytes: bytes_done,

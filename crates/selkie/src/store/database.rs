@@ -96,12 +96,12 @@ impl Database {
 
     /// Whether this stands in the place of a locked store.
     pub(crate) fn is_locked(&self) -> bool {
-        self.connection.path().is_none_or(str::is_empty)
+        self.source.is_none()
     }
 
     /// Closes, and has SQLCipher wipe the memory that it gives back: pages, keys, statements.
     pub(crate) fn close_wiping(self) -> Result<(), Error> {
-        if self.is_locked() {
+        if self.is_locked() || self.is_suspended() {
             return Ok(());
         }
         // From now on in this process; before, it would cost every statement.
@@ -113,6 +113,65 @@ impl Database {
     pub(crate) fn close(self) -> Result<(), Error> {
         self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()))?;
         self.connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// What is wrong with the file, page by page; each page is read and authenticated.
+    pub(crate) fn integrity_faults(&self) -> Result<Vec<String>, Error> {
+        let mut faults = Vec::new();
+        for check in ["PRAGMA cipher_integrity_check", "PRAGMA quick_check"] {
+            let mut statement = self.connection.prepare(check)?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            for row in rows {
+                let fault = row?;
+                if fault != "ok" {
+                    faults.push(fault);
+                }
+            }
+        }
+        Ok(faults)
+    }
+
+    /// The page where a table begins.
+    #[cfg(test)]
+    pub(crate) fn page_of(&self, table: &str) -> usize {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        let page: i64 = self.connection.query_row(sql, [table], |row| row.get(0)).unwrap();
+        usize::try_from(page).unwrap()
+    }
+
+    /// Lets the file grow no further, as a full disk does.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let pages: i64 =
+            self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let most = if full { pages } else { i64::from(i32::MAX) };
+        self.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).unwrap();
+    }
+
+    /// Closes the files, so that no lock on them is held, until [`resume`](Self::resume). Every use in
+    /// between ends in [`ErrorKind::Suspended`].
+    pub(crate) fn suspend(&mut self) -> Result<(), Error> {
+        // Nothing can be done with this one, since no statement is short enough; nothing is in it.
+        let nothing = Connection::open_in_memory()?;
+        nothing.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, 1)?;
+        let connection = std::mem::replace(&mut self.connection, nothing);
+        self.cache.forget();
+        // Closing writes the log back into the file, unless another process has it open.
+        connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Whether the files are closed.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.source.is_some() && self.connection.path().is_none_or(str::is_empty)
+    }
+
+    /// Opens the files again.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        let source = self.source.clone().filter(|_| self.is_suspended());
+        let Some(source) = source else { return Ok(()) };
+        self.connection = source.database()?.connection;
+        // They may have been put back meanwhile.
+        self.notice_copy()
     }
 }
 
@@ -205,6 +264,24 @@ mod tests {
             assert!(database.connection.execute_batch(&sql).is_err(), "{key}");
         }
         assert!(!beside.exists());
+    }
+
+    #[test]
+    fn a_suspended_store_holds_no_file_and_comes_back() {
+        let (directory, mut database) = database();
+        let log = directory.path().join("store.db-wal");
+        assert!(log.exists() && !database.is_suspended());
+        database.suspend().unwrap();
+        assert!(!log.exists() && database.is_suspended());
+        let error = database.store_id().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Suspended, "{error}");
+        assert!(database.connection.execute_batch("CREATE TABLE plain (x)").is_err());
+        database.resume().unwrap();
+        let tables: i64 = database
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
+        assert!(tables > 10);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod chain_file;
 mod conflicts;
 mod context;
 mod database;
+mod deletion_guard;
 mod digest;
 mod expiry;
 mod files;
@@ -21,11 +22,13 @@ mod history;
 mod identity;
 mod incarnation;
 pub(crate) mod indexes;
+mod links;
 mod local_only;
 mod outbox;
 mod purge;
 pub(crate) mod query;
 mod readers;
+mod receive;
 mod rows;
 mod savepoint;
 mod schema;
@@ -51,6 +54,7 @@ pub use indexes::{
     IndexInfo, IndexKind, Metric, Neighbour, Search, SearchHit, SearchIndex, Similar, Tokenizer,
     VectorIndex,
 };
+pub(crate) use links::EndedRun;
 pub use query::{Aggregation, Cursor, Explanation, Filter, Group, Query, QueryPage};
 pub(crate) use readers::Readers;
 pub(crate) use transaction::check_collection_name;

@@ -23,36 +23,59 @@ impl Source {
         Arc::new(Self { path: path.to_owned(), key: DatabaseKey::from_bytes(*key.expose()) })
     }
 
+    /// The database, opened once more.
+    pub(super) fn database(&self) -> Result<Database, Error> {
+        Database::open(&self.path, &self.key)
+    }
+
     /// One more connection, which cannot write.
     pub(super) fn open(&self) -> Result<Connection, Error> {
         open_reader(&self.path, &self.key)
     }
 }
 
+/// Whether there is anything to read.
+enum State {
+    Open(Arc<Source>),
+    Locked,
+    Suspended,
+}
+
 /// A pool of connections that only read.
 pub(crate) struct Readers {
-    /// None while the store is closed.
-    source: Mutex<Option<Arc<Source>>>,
+    source: Mutex<State>,
     idle: Mutex<Vec<Connection>>,
+}
+
+impl State {
+    fn of(source: Option<Arc<Source>>) -> Self {
+        source.map_or(Self::Locked, Self::Open)
+    }
 }
 
 impl Readers {
     pub(crate) fn new(source: Option<Arc<Source>>) -> Self {
-        Self { source: Mutex::new(source), idle: Mutex::default() }
+        Self { source: Mutex::new(State::of(source)), idle: Mutex::default() }
     }
 
     /// Closes the connections that are idle, and lets no new one be opened.
-    pub(crate) fn close(&self) {
-        *self.source() = None;
+    pub(crate) fn lock(&self) {
+        *self.source() = State::Locked;
+        self.idle().clear();
+    }
+
+    /// The same, for a while.
+    pub(crate) fn suspend(&self) {
+        *self.source() = State::Suspended;
         self.idle().clear();
     }
 
     /// Reads from a store that was opened again.
     pub(crate) fn open_as(&self, database: &Database) {
-        *self.source() = database.source();
+        *self.source() = State::of(database.source());
     }
 
-    fn source(&self) -> MutexGuard<'_, Option<Arc<Source>>> {
+    fn source(&self) -> MutexGuard<'_, State> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,7 +91,7 @@ impl Readers {
             None => self.open_apart()?,
         };
         let done = read_once(&connection, work);
-        if self.source().is_none() {
+        if !matches!(*self.source(), State::Open(_)) {
             return done;
         }
         let mut idle = self.idle();
@@ -80,8 +103,12 @@ impl Readers {
 
     /// A connection of its own that cannot write, for what changes the connection's settings.
     pub(crate) fn open_apart(&self) -> Result<Connection, Error> {
-        let source = self.source().clone();
-        source.ok_or_else(Error::locked)?.open()
+        let source = match &*self.source() {
+            State::Open(source) => Arc::clone(source),
+            State::Locked => return Err(Error::locked()),
+            State::Suspended => return Err(Error::suspended()),
+        };
+        source.open()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {

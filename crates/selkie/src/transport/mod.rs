@@ -13,11 +13,13 @@ mod session;
 use std::fmt;
 
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::relay::{PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries};
+use selkie_wire::relay::{
+    PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries, WaitRequest,
+};
 
 pub use folder::Folder;
 #[cfg(feature = "http")]
-pub(crate) use http::{Http, Mailbox, fetch_by_words};
+pub(crate) use http::{Http, Mailbox, fetch_by_words, health};
 pub use memory::{MemoryRelay, MemoryTransport};
 pub(crate) use session::SegmentId;
 pub use session::Session;
@@ -131,8 +133,29 @@ pub trait Transport {
     /// [`TransportError`].
     fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError>;
 
+    /// Waits until the relay has something after a place, for as long as the relay likes (half a minute
+    /// or so). A way that cannot wait says so at once.
+    ///
+    /// # Errors
+    /// [`TransportError`].
+    fn wait(&mut self, request: &WaitRequest) -> Result<Waited, TransportError> {
+        let _ = request;
+        Ok(Waited::Unsupported)
+    }
+
     /// Bytes of request and response bodies so far: (sent, received).
     fn traffic_bytes(&self) -> (u64, u64);
+}
+
+/// What waiting at a relay came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// There is something new: pull.
+    News,
+    /// Nothing so far: wait again.
+    Quiet,
+    /// This relay, or this way to it, cannot wait.
+    Unsupported,
 }
 
 /// Why a relay gave no answer to use.
@@ -148,6 +171,10 @@ pub enum TransportError {
         /// How long it asks to wait.
         retry_after_ms: Option<u64>,
     },
+    /// The request is larger than the relay takes: send less at once.
+    TooLarge,
+    /// The relay does not know this kind of request.
+    NotFound,
     /// The roster there has another history.
     RosterFork,
     /// The relay refused, for a reason it gives.
@@ -171,6 +198,10 @@ impl fmt::Display for TransportError {
             }
             Self::Unknown => f.write_str("the relay does not let this device in"),
             Self::Busy { .. } => f.write_str("the relay is busy; sync again later"),
+            Self::TooLarge => f.write_str("the relay takes no request of this size"),
+            Self::NotFound => {
+                f.write_str("the relay does not know this request; is it an older one?")
+            }
             Self::RosterFork => f.write_str(
                 "the relay holds another history of this vault's roster; nothing was changed",
             ),
@@ -197,8 +228,13 @@ impl From<TransportError> for crate::Error {
             | TransportError::Folder(_) => ErrorKind::Network,
             TransportError::Address(_) => ErrorKind::InvalidInput,
             TransportError::RosterFork => return Self::roster_fork(),
+            TransportError::Unknown => ErrorKind::Unauthorized,
             _ => ErrorKind::Relay,
         };
-        Self::new(kind, error.to_string())
+        let retry_after_ms = match error {
+            TransportError::Busy { retry_after_ms } => retry_after_ms,
+            _ => None,
+        };
+        Self::new(kind, error.to_string()).retry_after(retry_after_ms)
     }
 }

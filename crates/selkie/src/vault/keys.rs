@@ -73,7 +73,7 @@ impl Vault {
     pub fn lock(&self) -> Result<(), Error> {
         let locked = Database::locked()?;
         let open = mem::replace(&mut *self.database(), locked);
-        self.readers().close();
+        self.readers().lock();
         open.close_wiping()
     }
 

@@ -7,6 +7,7 @@ mod members;
 mod options;
 mod packages;
 mod reading;
+mod sync;
 
 pub use options::OpenOptions;
 pub(crate) use reading::WeakVault;
@@ -22,7 +23,7 @@ use selkie_wire::{DeviceId, Digest, VaultId};
 
 use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
-use crate::status::{CollectionInfo, DeviceInfo, Status};
+use crate::status::CollectionInfo;
 use crate::store::{
     Database, NewIdentity, Readers, Resolver, StoreFiles, Transaction, check_collection_name,
     create_store,
@@ -326,45 +327,6 @@ impl Vault {
     /// [`ErrorKind::InvalidInput`] for what is no address.
     pub fn transport(&self, address: &str) -> Result<Box<dyn Transport + Send>, Error> {
         crate::engine::connect(self, address)
-    }
-
-    /// The vault at a glance.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn status(&self) -> Result<Status, Error> {
-        let mut database = self.database();
-        let identity = database.identity()?;
-        let incarnations = database.incarnations(&identity.roster)?;
-        let chains_of = |device| {
-            let own = incarnations.iter().filter(move |(_, known)| known.member == device);
-            own.map(|(chain, _)| chain).collect()
-        };
-        let heard = database.last_heard()?;
-        let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
-            last_heard_ms: heard.get(&id).copied(),
-            id,
-            chains: chains_of(id),
-            is_this: id == self.inner.device,
-            revoked: member.revoked.is_some(),
-        });
-        let collections = database.collections()?;
-        Ok(Status {
-            path: self.inner.files.database.clone(),
-            vault: self.inner.vault,
-            device: self.inner.device,
-            chain: database.chain(self.inner.device)?,
-            devices: devices.collect(),
-            records: collections.iter().map(|collection| collection.records).sum(),
-            collections,
-            unsent_changes: database.unsent_count()?,
-            open_conflicts: database.conflict_count()?,
-            segments_held: database.held_count()?,
-            quarantined: database.quarantined()?,
-            findings: database.findings()?,
-            database_bytes: self.inner.files.size_bytes(),
-            last_sync: database.last_sync()?,
-        })
     }
 
     /// A digest of all records and their conflicts; equal on devices that have synced with each

@@ -5,6 +5,7 @@
 mod attention;
 mod files;
 mod findings;
+mod guard;
 mod history;
 mod hostile;
 mod incarnations;
@@ -12,6 +13,7 @@ mod indexes;
 mod kill;
 mod live;
 mod local;
+mod manager;
 mod members;
 mod memory;
 mod packages;

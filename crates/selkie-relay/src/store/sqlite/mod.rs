@@ -91,6 +91,11 @@ impl Store for SqliteStore {
         self.read(move |connection| reads::pull(connection, &plan, epoch))
     }
 
+    fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>> {
+        let epoch = self.epoch;
+        self.read(move |connection| reads::has_news(connection, &plan, epoch))
+    }
+
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {
         let bytes = message.bytes.len();
         self.writer.submit(message, bytes, writes::put_message)

@@ -139,6 +139,26 @@ pub(super) fn pull(
     Ok(Judged::Done(page))
 }
 
+pub(super) fn has_news(
+    connection: &Connection,
+    plan: &PullPlan,
+    epoch: RelayEpoch,
+) -> rusqlite::Result<Judged<bool>> {
+    let snapshot = Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Deferred)?;
+    let Some(row) = vault(&snapshot, plan.member.vault)? else { return Ok(Judged::Moved) };
+    if row.roster_last != plan.member.roster {
+        return Ok(Judged::Moved);
+    }
+    if plan.epoch != Some(epoch) || plan.cursor.0 > row.cursor {
+        return Ok(Judged::Done(true));
+    }
+    let device_id = device(&snapshot, row.id, plan.chain)?.map_or(0, |(id, _)| id);
+    let mut statement = snapshot.prepare_cached(
+        "SELECT 1 FROM segments WHERE vault_id = ?1 AND cursor > ?2 AND device_id <> ?3 LIMIT 1",
+    )?;
+    statement.exists(params![row.id, to_sql(plan.cursor.0), device_id]).map(Judged::Done)
+}
+
 pub(super) fn message(
     connection: &Connection,
     mailbox: MailboxId,
