@@ -7,6 +7,7 @@
 //! Layouts are specified in `docs/FORMAT.md` (stored bytes) and `docs/PROTOCOL.md` (messages).
 
 pub mod cbor;
+pub mod checkpoint;
 pub mod envelope;
 pub mod ids;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod relay;
 pub mod roster;
 pub mod version_vector;
 
+pub use checkpoint::{Covers, Manifest};
 pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
 pub use ids::{
     Cursor, DeviceId, Digest, KeyId, MailboxId, RelayEpoch, RosterNumber, SegmentNumber, VaultId,
