@@ -94,6 +94,11 @@ impl Known {
         self.roster.member(device).filter(|member| member.revoked.is_none())
     }
 
+    /// Whether the vault has one device only.
+    pub(crate) fn has_one_member(&self) -> bool {
+        self.roster.live_members().take(2).count() == 1
+    }
+
     fn digest_at(&self, number: RosterNumber) -> Option<Digest> {
         self.digests.get(usize::try_from(number.0).ok()?).copied()
     }

@@ -3,9 +3,7 @@
 use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey};
-use selkie_wire::checkpoint::{
-    COSIGN_SIGNATURE_LABEL, MANIFEST_SIGNATURE_LABEL, cosigned_bytes,
-};
+use selkie_wire::checkpoint::{COSIGN_SIGNATURE_LABEL, MANIFEST_SIGNATURE_LABEL, cosigned_bytes};
 use selkie_wire::envelope::{SEGMENT_SIGNATURE_LABEL, signature_message};
 use selkie_wire::relay::{AUTH_SIGNATURE_LABEL, auth_bytes};
 use selkie_wire::roster::{DeviceKeys, MEMBER_SIGNATURE_LABEL};

@@ -38,10 +38,11 @@ pub(super) async fn push(
     let judged = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())?;
     // The body's permits count for the envelopes until they are written.
     let (offers, _received) = judged?;
+    let now_ms = app.now_ms();
     let (pushed, _) = app
         .as_member(caller, |member, keys| {
             let offers = Arc::clone(&offers);
-            app.store.push(PushPlan { member, added: keys.added, offers })
+            app.store.push(PushPlan { member, added: keys.added, offers, now_ms })
         })
         .await?;
     Ok(Answer::of(&PushResponse {

@@ -1,5 +1,7 @@
 //! What every store must do, written once and run on each.
 
+mod checkpoints;
+
 use std::sync::Arc;
 
 use selkie_wire::ids::RosterNumber;
@@ -26,7 +28,7 @@ async fn check(room: Room, claim: impl AsyncFn(&dyn Store)) {
 }
 
 fn seen(device: DeviceId, roster: u64) -> Seen {
-    Seen { vault: VAULT, device, roster: RosterNumber(roster) }
+    Seen { vault: VAULT, device, roster: RosterNumber(roster), alone: false }
 }
 
 fn roster_plan(vault: VaultId, after: Option<u64>, entries: &[&[u8]]) -> RosterPlan {
@@ -58,7 +60,7 @@ fn chain(device: DeviceId, count: u64, len: usize) -> Vec<Offer> {
 
 async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     let offers: Arc<[_]> = offers.iter().cloned().map(Some).collect();
-    let plan = PushPlan { member: seen(device, 1), added: ADDED, offers };
+    let plan = PushPlan { member: seen(device, 1), added: ADDED, offers, now_ms: 0 };
     let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
     pushed
 }
@@ -119,7 +121,7 @@ async fn a_refused_envelope_leaves_the_others_alone() {
         make_vault(store).await;
         let good = chain(PHONE, 2, 100);
         let offers: Arc<[_]> = [None, Some(good[0].clone()), None, Some(good[1].clone())].into();
-        let plan = PushPlan { member: seen(PHONE, 1), added: ADDED, offers };
+        let plan = PushPlan { member: seen(PHONE, 1), added: ADDED, offers, now_ms: 0 };
         let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
         assert_eq!(pushed.outcomes, [O::Refused, O::Stored, O::Refused, O::Stored]);
     })
@@ -224,7 +226,7 @@ async fn a_member_judged_by_an_older_roster_is_judged_anew() {
     check(ROOM, async |store| {
         let push_plan = |roster| {
             let offers = chain(PHONE, 1, 100).into_iter().map(Some).collect();
-            PushPlan { member: seen(PHONE, roster), added: ADDED, offers }
+            PushPlan { member: seen(PHONE, roster), added: ADDED, offers, now_ms: 0 }
         };
         let pull_plan =
             |roster| PullPlan { member: seen(LAPTOP, roster), epoch: None, cursor: Cursor(0) };
@@ -345,6 +347,7 @@ async fn vaults_and_mailboxes_know_nothing_of_each_other() {
             member: Seen { vault: other, ..seen(PHONE, 1) },
             added: ADDED,
             offers: chain(PHONE, 1, 50).into_iter().map(Some).collect(),
+            now_ms: 0,
         };
         let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
         assert_eq!(pushed.outcomes, [O::Stored]);
@@ -366,7 +369,12 @@ async fn concurrent_writers_leave_no_hole_behind_a_cursor() {
                 .zip(&chains)
                 .map(|(device, chain)| {
                     let offers = chain[step..=step].iter().cloned().map(Some).collect();
-                    store.push(PushPlan { member: seen(*device, 1), added: ADDED, offers })
+                    store.push(PushPlan {
+                        member: seen(*device, 1),
+                        added: ADDED,
+                        offers,
+                        now_ms: 0,
+                    })
                 })
                 .collect();
             let page = pull(store, LAPTOP, EPOCH, cursor).await;

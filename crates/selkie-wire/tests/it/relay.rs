@@ -4,9 +4,9 @@ use core::fmt::Debug;
 
 use minicbor::{Decode, Encode};
 use selkie_wire::relay::{
-    AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, CheckpointSummary, Head, HealthResponse, PullRequest,
-    PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries, RosterHead, TokenRequest,
-    TokenResponse, auth_bytes,
+    AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, CheckpointSummary, Head,
+    HealthResponse, PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse,
+    RosterEntries, RosterHead, TokenRequest, TokenResponse, auth_bytes,
 };
 use selkie_wire::{
     Cursor, DeviceId, Digest, RelayEpoch, RosterNumber, SegmentNumber, VaultId, cbor,

@@ -49,8 +49,10 @@ impl ChunkBody {
     #[must_use]
     pub fn cut(shard: u8, bytes: &[u8]) -> Option<Vec<Self>> {
         let cuts: Vec<&[u8]> = bytes.chunks(SHARD_PART_BYTES_MAX).collect();
-        let parts = u16::try_from(cuts.len()).ok().filter(|n| usize::from(*n) <= SHARD_PARTS_MAX)?;
-        let body = |(part, bytes): (u16, &[u8])| Self { shard, part, parts, bytes: bytes.to_vec().into() };
+        let parts =
+            u16::try_from(cuts.len()).ok().filter(|n| usize::from(*n) <= SHARD_PARTS_MAX)?;
+        let body =
+            |(part, bytes): (u16, &[u8])| Self { shard, part, parts, bytes: bytes.to_vec().into() };
         Some((0u16..).zip(cuts).map(body).collect())
     }
 }

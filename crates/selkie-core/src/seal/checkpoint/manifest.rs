@@ -84,10 +84,8 @@ impl From<&ManifestSecrets> for Secrets {
             id: key.id().to_owned(),
             path: path.as_bytes().to_vec(),
         };
-        let incarnation = |(device, token): &(DeviceId, [u8; 32])| Incarnation {
-            device: *device,
-            token: *token,
-        };
+        let incarnation =
+            |(device, token): &(DeviceId, [u8; 32])| Incarnation { device: *device, token: *token };
         Self {
             stamp: secrets.stamp.0,
             contiguous: secrets.contiguous.iter().collect(),

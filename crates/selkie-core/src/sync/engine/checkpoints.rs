@@ -111,7 +111,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Lost`] if the relay cannot go on without it.
-    pub fn checkpoint_made(&mut self, own_covered: Option<SegmentNumber>) -> Result<(), EngineError> {
+    pub fn checkpoint_made(
+        &mut self,
+        own_covered: Option<SegmentNumber>,
+    ) -> Result<(), EngineError> {
         self.checkpoints.made(own_covered.unwrap_or_default());
         if self.pushed_after_pull || !self.wants_push() {
             self.step = Step::Done;
