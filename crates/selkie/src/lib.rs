@@ -34,7 +34,7 @@ mod vault;
 mod watch;
 
 pub use collection::{Collection, Page, Record};
-pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
+pub use engine::{CheckpointFault, Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use error::{Error, ErrorKind};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;

@@ -13,6 +13,9 @@ pub enum EventKind {
     Put,
     /// It was deleted.
     Deleted,
+    /// No record: everything that the vault had when this device joined it has arrived. Collection and
+    /// id are empty.
+    InitialSyncCompleted,
 }
 
 /// A record changed, here or on another device.
@@ -31,6 +34,11 @@ pub struct Event {
 impl Event {
     pub(crate) fn new(key: &RecordKey, kind: EventKind, remote: bool) -> Self {
         Self { collection: key.collection().to_owned(), id: key.id().to_owned(), kind, remote }
+    }
+
+    pub(crate) fn initial_sync_completed() -> Self {
+        let kind = EventKind::InitialSyncCompleted;
+        Self { collection: String::new(), id: String::new(), kind, remote: true }
     }
 }
 
@@ -85,7 +93,9 @@ impl Watchers {
                 .iter()
                 .filter(|event| !event.collection.starts_with('_'))
                 .filter(|event| {
-                    collection.as_ref().is_none_or(|wanted| *wanted == event.collection)
+                    // What concerns all collections concerns each.
+                    event.collection.is_empty()
+                        || collection.as_ref().is_none_or(|wanted| *wanted == event.collection)
                 })
                 .all(|event| sender.send(event.clone()).is_ok())
         });

@@ -1,15 +1,19 @@
 //! One run of sync with a relay.
 
-use selkie_core::sync::{Action, Engine, Known};
+use selkie_core::sync::{Action, CheckpointsKnown, Engine, Known};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::relay::{Head, PullResponse, PushOutcome, PushRequest, RosterEntries};
+use selkie_wire::relay::{
+    CheckpointSummary, Head, PullResponse, PushOutcome, PushRequest, RosterEntries,
+};
 use selkie_wire::roster::RosterEntry;
-use selkie_wire::{Digest, SegmentNumber};
+use selkie_wire::{Digest, RelayEpoch, SegmentNumber};
 
+use super::checkpoint::CheckpointFault;
 use crate::Error;
-use crate::store::{Identity, TrackedPosition};
+use crate::store::{Identity, Incoming, TrackedPosition};
 use crate::transport::{Transport, TransportError};
 use crate::vault::Vault;
+use crate::watch::Event;
 
 /// Pages in a row that bring nothing to a relay that always has more.
 const EMPTY_PAGES_MAX: u32 = 64;
@@ -23,6 +27,8 @@ pub enum SyncPhase {
     Push,
     /// Receiving what is new elsewhere.
     Pull,
+    /// Taking over, comparing or making a checkpoint.
+    Checkpoint,
 }
 
 /// How far a run has come.
@@ -34,6 +40,12 @@ pub struct SyncProgress {
     pub segments: u64,
     /// Changes sent and received so far.
     pub changes: u64,
+    /// Chunks of a checkpoint sent or received so far.
+    pub chunks: u64,
+    /// Of how many; a run that goes on where an earlier one stopped needs fewer.
+    pub chunks_total: u64,
+    /// Records of a checkpoint taken over so far.
+    pub records: u64,
     /// Bytes sent and received so far.
     pub bytes: u64,
 }
@@ -61,6 +73,22 @@ pub struct SyncReport {
     pub segments_held: u64,
     /// Envelopes that were not this vault's, or not intact.
     pub segments_refused: u64,
+    /// Checkpoints taken over.
+    pub checkpoints_applied: u64,
+    /// Checkpoints of other devices that were compared, found right, and co-signed.
+    pub checkpoints_cosigned: u64,
+    /// Checkpoints made and sent.
+    pub checkpoints_made: u64,
+    /// Chunks of checkpoints sent and received.
+    pub checkpoint_chunks: u64,
+    /// Of how many.
+    pub checkpoint_chunks_total: u64,
+    /// Records of checkpoints sent and taken over.
+    pub checkpoint_records: u64,
+    /// What is wrong with the relay's checkpoints.
+    pub checkpoint_faults: Vec<CheckpointFault>,
+    /// Whether everything there is has arrived for the first time with this run.
+    pub initial_sync_completed: bool,
     /// Whether the relay has no more room for this vault: what is new stays here until it has.
     pub quota_exhausted: bool,
     /// How long it took.
@@ -97,6 +125,9 @@ pub(crate) fn run_over(
         report: SyncReport::default(),
         page: Vec::new(),
         empty_pages: 0,
+        summary: CheckpointSummary::default(),
+        epoch: None,
+        incoming: None,
     };
     let mut outcome = run.drive();
     // What a machine answers now need not wait for the next run.
@@ -113,6 +144,10 @@ pub(crate) fn run_over(
         // A damaged or missing segment may be whole the next time.
         let whole = report.segments_refused == 0 && database.waiting_count()? == 0;
         database.note_wholeness(url, whole, vault.now_ms())?;
+        if whole && !database.is_ahead()? && database.complete_initial_sync(vault.now_ms())? {
+            report.initial_sync_completed = true;
+            vault.tell(&[Event::initial_sync_completed()]);
+        }
     }
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;
@@ -121,13 +156,18 @@ pub(crate) fn run_over(
     Ok(report)
 }
 
-struct Run<'a> {
-    vault: &'a Vault,
-    url: &'a str,
-    transport: &'a mut dyn Transport,
+pub(super) struct Run<'a> {
+    pub(super) vault: &'a Vault,
+    pub(super) url: &'a str,
+    pub(super) transport: &'a mut dyn Transport,
     progress: &'a mut dyn FnMut(SyncProgress),
-    identity: Identity,
-    report: SyncReport,
+    pub(super) identity: Identity,
+    pub(super) report: SyncReport,
+    /// What the relay said last of its checkpoints, and in which life of its storage.
+    pub(super) summary: CheckpointSummary,
+    pub(super) epoch: Option<RelayEpoch>,
+    /// A manifest that was judged.
+    pub(super) incoming: Option<Incoming>,
     /// Pulled, and not yet applied.
     page: Vec<Vec<u8>>,
     empty_pages: u32,
@@ -151,6 +191,10 @@ impl Run<'_> {
                 Action::Apply(position) => self.apply(&mut engine, position),
                 Action::FetchRoster(from) => self.fetch_roster(&mut engine, from),
                 Action::PublishRoster => self.publish_roster(&mut engine),
+                Action::LookAtCheckpoint(digest) => self.look(&mut engine, digest),
+                Action::ApplyCheckpoint(digest) => self.join_checkpoint(&mut engine, digest),
+                Action::Cosign(digest) => self.cosign(&mut engine, digest),
+                Action::MakeCheckpoint => self.make_checkpoint(&mut engine),
             };
             match done {
                 Ok(()) => {}
@@ -163,16 +207,24 @@ impl Run<'_> {
     fn known(&self) -> Result<Known, Error> {
         let database = self.vault.database();
         let state = database.relay_state(self.url)?;
+        let checkpoint = database.relay_checkpoint(self.url)?;
         Ok(Known {
             position: state.position,
             acknowledged: state.acknowledged,
             own: database.own_head()?,
             unsealed: database.unsealed_count()? > 0,
             roster: self.identity.roster.last(),
+            checkpoints: CheckpointsKnown {
+                settled: checkpoint.settled,
+                candidate: checkpoint.candidate,
+                retained_from: database.retained_from()?,
+                log_bytes_min: self.vault.checkpoint_log_bytes_min(),
+                alone: self.identity.roster.live_members().take(2).count() == 1,
+            },
         })
     }
 
-    fn tell(&mut self, phase: SyncPhase) {
+    pub(super) fn tell(&mut self, phase: SyncPhase) {
         let (sent, received) = self.transport.traffic_bytes();
         self.report.bytes_sent = sent;
         self.report.bytes_received = received;
@@ -180,6 +232,9 @@ impl Run<'_> {
             phase,
             segments: self.report.segments_sent + self.report.segments_received,
             changes: self.report.changes_sent + self.report.changes_received,
+            chunks: self.report.checkpoint_chunks,
+            chunks_total: self.report.checkpoint_chunks_total,
+            records: self.report.checkpoint_records,
             bytes: sent + received,
         });
     }
@@ -220,6 +275,8 @@ impl Run<'_> {
             (database.own_head()?, database.own_digest(response.head.number)?)
         };
         engine.pulled(&response, own, |_| own_digest)?;
+        self.summary = response.checkpoints.unwrap_or_default();
+        self.epoch = Some(response.epoch);
         self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
         self.page = response.envelopes.into_iter().map(Into::into).collect();
         Ok(())
@@ -247,7 +304,7 @@ impl Run<'_> {
         if self.empty_pages > EMPTY_PAGES_MAX {
             return Err(selkie_core::sync::EngineError::Inconsistent.into());
         }
-        engine.applied();
+        engine.applied()?;
         self.tell(SyncPhase::Pull);
         Ok(())
     }
@@ -288,7 +345,7 @@ impl Run<'_> {
 }
 
 /// Why a step did not succeed.
-enum Failure {
+pub(super) enum Failure {
     /// The relay does not know the vault: it can be told.
     Unknown,
     /// The run ends.
@@ -296,7 +353,7 @@ enum Failure {
 }
 
 impl Error {
-    fn from_transport(error: TransportError) -> Failure {
+    pub(super) fn from_transport(error: TransportError) -> Failure {
         match error {
             TransportError::Unknown => Failure::Unknown,
             other => Failure::Final(other.into()),

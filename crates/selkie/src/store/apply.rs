@@ -14,6 +14,7 @@ use selkie_core::seal::Heads;
 use selkie_core::sync::{HoldReason, Inbox, Position, Verdict};
 use selkie_wire::{DeviceId, Digest, SegmentNumber};
 
+use super::checkpoint::{begin_anew, note_accepted};
 use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
 use super::identity::{Identity, from_sql, segment_number, to_sql};
@@ -70,6 +71,9 @@ impl Database {
         let mut applied = Applied::default();
         let work = || {
             let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
+            if !bodies.is_empty() {
+                begin_anew(&sql)?;
+            }
             store_heads(&sql, &inbox.heads)?;
             let mut rows = Rows::new(&sql, cache)?;
             merge_bodies(&mut rows, inbox.own, bodies, now_ms, &mut applied)?;
@@ -106,7 +110,7 @@ impl Database {
     }
 }
 
-fn heads(sql: &Connection) -> Result<Heads, Error> {
+pub(super) fn heads(sql: &Connection) -> Result<Heads, Error> {
     let mut statement = sql.prepare_cached("SELECT device, number, digest FROM head")?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, [u8; 32]>(2)?))
@@ -130,6 +134,7 @@ fn receive(
     for bytes in envelopes {
         match inbox.receive(bytes) {
             Verdict::Opened { device, stamp, changes } => {
+                accept(sql, inbox, device, &changes)?;
                 bodies.push((stamp, changes));
                 open_held(sql, inbox, device, &mut bodies)?;
             }
@@ -153,6 +158,17 @@ fn receive(
     Ok(bodies)
 }
 
+/// Notes a segment that opened, for whoever covers it by a checkpoint.
+fn accept(
+    sql: &Connection,
+    inbox: &Inbox<'_>,
+    device: DeviceId,
+    changes: &[Change],
+) -> Result<(), Error> {
+    let Some(head) = inbox.heads.get(&device) else { return Ok(()) };
+    note_accepted(sql, device, *head, changes.last().map(|change| change.dot.number))
+}
+
 /// Opens the held segments of a device that follow its head now.
 fn open_held(
     sql: &Connection,
@@ -172,6 +188,7 @@ fn open_held(
         let mut opened = false;
         for bytes in candidates {
             if let Verdict::Opened { stamp, changes, .. } = inbox.receive(bytes) {
+                accept(sql, inbox, device, &changes)?;
                 bodies.push((stamp, changes));
                 opened = true;
                 break;
@@ -214,7 +231,7 @@ fn hold(
     Ok(())
 }
 
-fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
+pub(super) fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
     let mut statement = sql.prepare_cached("INSERT OR REPLACE INTO head VALUES (?1, ?2, ?3)")?;
     for (device, (number, digest)) in heads {
         statement.execute(params![device.as_bytes(), to_sql(number.0), digest.as_bytes()])?;
@@ -273,13 +290,13 @@ fn merge_bodies(
     save_touched(rows, &touched, records, now_ms, applied)
 }
 
-type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
+pub(super) type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
 
 /// The records a page touches: as they were, when they were written, and what was overwritten.
-struct Touched {
-    stored: Stored,
-    stamps: BTreeMap<RecordKey, (Stamp, Stamp)>,
-    overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
+pub(super) struct Touched {
+    pub(super) stored: Stored,
+    pub(super) stamps: BTreeMap<RecordKey, (Stamp, Stamp)>,
+    pub(super) overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
 }
 
 fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error> {
@@ -288,7 +305,7 @@ fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error
     keys.into_iter().map(|key| Ok((key.clone(), rows.load(key)?))).collect()
 }
 
-fn save_touched(
+pub(super) fn save_touched(
     rows: &mut Rows<'_>,
     Touched { stored, stamps, overwritten }: &Touched,
     mut records: BTreeMap<RecordKey, selkie_core::change::Registers>,

@@ -8,6 +8,7 @@
 
 mod apply;
 mod attention;
+mod checkpoint;
 mod conflicts;
 mod context;
 mod database;
@@ -28,6 +29,7 @@ mod validation;
 
 pub(crate) use apply::TrackedPosition;
 pub(crate) use attention::{Resolver, answer};
+pub(crate) use checkpoint::{Built, Incoming, OpenedShard, SealedShard, malformed};
 pub(crate) use database::Database;
 pub(crate) use files::{StoreFiles, create_store};
 pub(crate) use identity::{Identity, NewIdentity};

@@ -75,7 +75,8 @@ impl Database {
     /// Own segments after a number, as many as go into one push.
     pub(crate) fn outgoing(&self, after: SegmentNumber) -> Result<Outgoing, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, bytes FROM segment WHERE number > ?1 ORDER BY number",
+            "SELECT number, bytes FROM segment WHERE number > ?1 AND length(bytes) > 0
+             ORDER BY number",
         )?;
         let mut rows = statement.query([to_sql(after.0)])?;
         let (mut outgoing, mut size_bytes) = (Outgoing::default(), 0);
@@ -93,7 +94,7 @@ impl Database {
     }
 }
 
-fn own_head(sql: &Connection) -> Result<Head, Error> {
+pub(super) fn own_head(sql: &Connection) -> Result<Head, Error> {
     let mut statement =
         sql.prepare_cached("SELECT number, digest FROM segment ORDER BY number DESC LIMIT 1")?;
     let head = statement

@@ -7,7 +7,8 @@ use crate::{Error, ErrorKind};
 /// `SLK1`, in SQLite's header: this database is a Selkie store.
 const APPLICATION_ID: i64 = 0x534c_4b31;
 /// What each version of the tables adds to the one before. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("schema/1_records.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/1_records.sql"), include_str!("schema/3_checkpoint.sql")];
 
 /// Makes the tables, in one transaction: a store is there whole or not at all.
 pub(super) fn create(connection: &Connection) -> Result<(), Error> {

@@ -7,10 +7,12 @@ use selkie_core::keys::DeviceSecrets;
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::limits::RESPONSE_BYTES_MAX;
 use selkie_wire::relay::{
-    ChallengeRequest, ChallengeResponse, MEDIA_TYPE, PullRequest, PullResponse, PushRequest,
-    PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse, origin_of, problem_code,
+    ChallengeRequest, ChallengeResponse, CosignRequest, CosignResponse, FetchChunksRequest,
+    FetchChunksResponse, MEDIA_TYPE, ManifestResponse, PullRequest, PullResponse, PushRequest,
+    PushResponse, PutChunksRequest, PutChunksResponse, PutManifestRequest, PutManifestResponse,
+    RosterEntries, RosterHead, TokenRequest, TokenResponse, origin_of, problem_code,
 };
-use selkie_wire::{MailboxId, VaultId, cbor};
+use selkie_wire::{Digest, MailboxId, VaultId, cbor};
 use ureq::Agent;
 use ureq::http::Response;
 
@@ -113,6 +115,47 @@ impl Transport for Http<'_> {
     fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
         let _head: RosterHead = self.client.post("/v1/vaults", None, entries)?;
         Ok(())
+    }
+
+    fn put_chunks(
+        &mut self,
+        request: &PutChunksRequest,
+    ) -> Result<PutChunksResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/chunks", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn fetch_chunks(
+        &mut self,
+        request: &FetchChunksRequest,
+    ) -> Result<FetchChunksResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/chunks/fetch", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn put_manifest(
+        &mut self,
+        request: &PutManifestRequest,
+    ) -> Result<PutManifestResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/checkpoints", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn manifest(&mut self, digest: Digest) -> Result<Option<ManifestResponse>, TransportError> {
+        let path = format!("/v1/vaults/{}/checkpoints/{digest}", self.vault);
+        self.with_token(|client, token| {
+            let answer = client.get(&path, Some(token))?;
+            if answer.status == 404 { Ok(None) } else { answer.cbor().map(Some) }
+        })
+    }
+
+    fn cosign(
+        &mut self,
+        digest: Digest,
+        request: &CosignRequest,
+    ) -> Result<CosignResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/checkpoints/{digest}/cosign", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
     }
 
     fn traffic_bytes(&self) -> (u64, u64) {
