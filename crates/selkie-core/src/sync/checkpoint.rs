@@ -98,6 +98,11 @@ impl Checkpoints {
         }
     }
 
+    /// It is not there any more; if it should be there again, it is looked at again.
+    pub(super) fn forget(&mut self, digest: Digest) {
+        self.looked.retain(|known| *known != digest);
+    }
+
     /// Co-signing showed that it is wrong.
     pub(super) fn refuse(&mut self, digest: Digest) {
         self.refused.push(digest);

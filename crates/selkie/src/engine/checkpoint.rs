@@ -67,7 +67,7 @@ impl<'r> Run<'r> {
         self.report.rounds += 1;
         let response = match self.transport.manifest(digest) {
             Ok(Some(response)) => response,
-            Ok(None) => return Ok(engine.checkpoint_gone()?),
+            Ok(None) => return Ok(engine.checkpoint_gone(digest)?),
             Err(TransportError::NoCheckpoints) => {
                 return Ok(engine.looked(digest, Standing::default())?);
             }
@@ -200,7 +200,7 @@ impl<'r> Run<'r> {
                 Ok(true)
             })?;
             if matches!(walk, Walk::Gone) {
-                return Ok(engine.checkpoint_gone()?);
+                return Ok(engine.checkpoint_gone(digest)?);
             }
         }
         self.report.checkpoints_applied += 1;
@@ -241,7 +241,7 @@ impl<'r> Run<'r> {
                 Ok(right)
             });
             match walk {
-                Ok(Walk::Gone) => return Ok(engine.checkpoint_gone()?),
+                Ok(Walk::Gone) => return Ok(engine.checkpoint_gone(digest)?),
                 Ok(_) => {}
                 // Chunks that are not what the manifest's author vouched for.
                 Err(Failure::Final(error)) if error.kind() == ErrorKind::Relay => right = false,

@@ -107,21 +107,21 @@ fn a_device_that_was_away_for_a_year_loses_nothing() {
     put(&tablet, "1", &json!({"n": "tablet"}));
     tablet.vault.collection("notes").unwrap().delete("2").unwrap();
     tablet.vault.collection("notes").unwrap().delete("3").unwrap();
-    put(&tablet, "4", &json!({"n": "edited"}));
+    tablet.vault.collection("notes").unwrap().patch("4", &json!({"mine": "edited"})).unwrap();
     // The others go on, and let go of the log again and again.
     eager(&[&phone, &laptop]);
     let mut settled = 0;
-    for round in 0..5u64 {
+    for round in 0..12u64 {
         for n in (0..40).filter(|n| *n != 2) {
             let writer = if n % 2 == 0 { &phone } else { &laptop };
-            put(writer, &n.to_string(), &json!({"n": round, "text": text(n + round, 3)}));
+            put(writer, &n.to_string(), &json!({"n": round, "text": text(n + round, 12)}));
         }
         phone.vault.collection("notes").unwrap().delete("4").unwrap();
         for store in [&phone, &laptop, &phone, &laptop] {
             settled += sync(store, &relay.url()).checkpoints_cosigned;
         }
     }
-    assert!(settled >= 3, "{settled}");
+    assert!(settled >= 2, "{settled}");
     let report = sync(&tablet, &relay.url());
     assert_eq!(report.checkpoints_applied, 1, "{report:?}");
     for store in [&phone, &laptop, &tablet, &phone] {
@@ -131,9 +131,13 @@ fn a_device_that_was_away_for_a_year_loses_nothing() {
     assert_eq!(get(&phone, "new"), Some(json!({"from": "tablet"})));
     assert_eq!(get(&phone, "2"), None, "its delete arrived");
     assert!(get(&phone, "3").is_some(), "an edit outlives a delete that had not seen it");
-    assert_eq!(get(&phone, "4"), Some(json!({"n": "edited"})), "its edit outlives their delete");
-    let open = |store: &Store| store.vault.conflicts(Some("notes")).unwrap().len();
-    assert_eq!((open(&phone), open(&tablet)), (1, 1), "record 1, of two minds");
+    assert_eq!(get(&phone, "4").unwrap()["mine"], "edited", "its edit outlives their delete");
+    let open = |store: &Store| -> Vec<String> {
+        let open = store.vault.conflicts(Some("notes")).unwrap();
+        open.into_iter().map(|open| format!("{} {}", open.id, open.conflict.path)).collect()
+    };
+    assert_eq!(open(&tablet), ["1 n", "1 text"], "changed here, and there");
+    assert_eq!(open(&phone), open(&tablet));
     let database = raw_database(&tablet.path());
     for table in ["dead_on_arrival", "ahead", "checkpoint_incoming", "held"] {
         let count = format!("SELECT count(*) FROM {table}");
@@ -191,7 +195,8 @@ fn a_wiped_relay_gets_a_checkpoint_in_place_of_what_nobody_keeps_any_more() {
     relay.wipe();
     put(&phone, "unsent", &json!({"n": 1}));
     let report = sync_memory(&phone, &relay);
-    assert_eq!((report.checkpoints_made, report.changes_sent > 0), (1, true), "{report:?}");
+    assert_eq!(report.checkpoints_made, 1, "{report:?}");
+    assert_eq!(phone.vault.status().unwrap().unsent_changes, 0, "the checkpoint has them");
     put(&laptop, "unsent-too", &json!({"n": 1}));
     for store in [&laptop, &phone, &laptop, &phone] {
         sync_memory(store, &relay);
@@ -224,11 +229,12 @@ fn a_relays_room_stays_within_bounds_under_endless_edits_of_the_same_records() {
         sync_memory(&phone, &relay);
         size_of(&relay)
     };
-    let (mut largest, mut sent) = (0, 0);
+    let (mut largest, mut sent, mut largest_run) = (0, 0, 0);
     for round in 0..30u64 {
         for (writer, from) in [(&phone, 0), (&laptop, 100)] {
+            let from = from + round % 4 * 25;
             let edit = |tx: &selkie::Transaction<'_>| {
-                for n in from..from + 100u64 {
+                for n in from..from + 25u64 {
                     let document = json!({"round": round, "text": text(n * 31 + round, 16)});
                     tx.collection("notes")?.put(&n.to_string(), &document)?;
                 }
@@ -240,6 +246,9 @@ fn a_relays_room_stays_within_bounds_under_endless_edits_of_the_same_records() {
             let report = sync_memory(store, &relay);
             assert!(report.checkpoint_faults.is_empty(), "{report:?}");
             sent += report.bytes_sent;
+            if report.checkpoints_made == 0 {
+                largest_run = largest_run.max(report.bytes_sent);
+            }
             let over_http = sync(store, &http.url());
             assert!(!over_http.quota_exhausted && over_http.checkpoint_faults.is_empty());
             largest = largest.max(size_of(&relay) - roster);
@@ -254,20 +263,24 @@ fn a_relays_room_stays_within_bounds_under_endless_edits_of_the_same_records() {
     assert_eq!(made.checkpoints_made, 1);
     let live: u64 =
         fresh.stored_bytes().iter().map(|bytes| bytes.len() as u64).sum::<u64>() - roster;
-    assert!(sent > 5 * live, "the edits alone were {sent} bytes beside {live}");
-    assert!(largest < 2 * live + LOG_BYTES_MIN, "{largest} of {live}");
+    assert!(sent > 3 * live, "the edits alone were {sent} bytes beside {live}");
+    // The log is looked at when a run ends, so that what one run sends may come on top.
+    let bound = 2 * live + LOG_BYTES_MIN + largest_run;
+    assert!(largest < bound, "{largest} of {bound}, {live} live, {largest_run} in a run");
 }
 
 #[test]
 fn what_nothing_changed_in_is_not_sent_again() {
     let (relay, phone, laptop) = settled(600);
-    put(&phone, "1", &json!({"changed": true}));
+    let large = text(7, 20_000);
+    put(&phone, "1", &json!({"text": large}));
     eager(&[&phone]);
     let report = sync(&phone, &relay.url());
     assert_eq!((report.checkpoints_made, report.checkpoint_chunks), (1, 1), "one shard");
     assert_eq!(sync(&laptop, &relay.url()).checkpoints_cosigned, 1);
     // Who co-signed knows the chunks too.
-    put(&laptop, "2", &json!({"changed": true}));
+    put(&laptop, "1", &json!({"text": text(8, 20_000)}));
+    put(&laptop, "1", &json!({"text": text(9, 20_000)}));
     eager(&[&laptop]);
     let report = sync(&laptop, &relay.url());
     assert_eq!((report.checkpoints_made, report.checkpoint_chunks), (1, 1), "one shard");

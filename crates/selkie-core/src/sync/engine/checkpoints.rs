@@ -71,7 +71,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Inconsistent`] if that goes on.
-    pub fn checkpoint_gone(&mut self) -> Result<(), EngineError> {
+    pub fn checkpoint_gone(&mut self, digest: Digest) -> Result<(), EngineError> {
+        self.checkpoints.forget(digest);
         self.rewinds += 1;
         if self.rewinds > REWINDS_MAX {
             return Err(EngineError::Inconsistent);
