@@ -10,11 +10,14 @@ use selkie_wire::{Covers, DeviceId, Digest, Manifest, SegmentNumber};
 
 use super::{Offer, Seen};
 
+/// A chunk's name, and the whole envelope.
+pub(crate) type Chunk = (Digest, Vec<u8>);
+
 /// Chunks that a member sealed; none where one was refused already.
 #[derive(Clone, Debug)]
 pub(crate) struct PutChunksPlan {
     pub(crate) member: Seen,
-    pub(crate) chunks: Arc<[Option<(Digest, Vec<u8>)>]>,
+    pub(crate) chunks: Arc<[Option<Chunk>]>,
 }
 
 /// Chunks that a member asks for.
