@@ -14,7 +14,7 @@ pub enum EventKind {
     /// It was deleted.
     Deleted,
     /// No record: everything that the vault had when this device joined it has arrived. Collection and
-    /// id are empty.
+    /// id are empty; only who watches all collections is told.
     InitialSyncCompleted,
 }
 
@@ -93,9 +93,7 @@ impl Watchers {
                 .iter()
                 .filter(|event| !event.collection.starts_with('_'))
                 .filter(|event| {
-                    // What concerns all collections concerns each.
-                    event.collection.is_empty()
-                        || collection.as_ref().is_none_or(|wanted| *wanted == event.collection)
+                    collection.as_ref().is_none_or(|wanted| *wanted == event.collection)
                 })
                 .all(|event| sender.send(event.clone()).is_ok())
         });

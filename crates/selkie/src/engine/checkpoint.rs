@@ -133,6 +133,9 @@ impl Run<'_> {
                 return Ok(Err(CheckpointFault::OtherHistory));
             }
         }
+        if database.makes_up_own(own, incoming)? {
+            return Ok(Err(CheckpointFault::OtherHistory));
+        }
         let heads = database.heads()?;
         let other = |(device, (number, digest)): (_, &(SegmentNumber, Digest))| {
             heads.get(device).is_some_and(|(n, d)| n == number && d != digest)

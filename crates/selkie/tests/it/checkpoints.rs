@@ -313,7 +313,7 @@ fn a_lone_device_keeps_its_log_for_thirty_days() {
 }
 
 #[test]
-fn a_store_of_the_first_release_can_cosign() {
+fn a_store_from_before_checkpoints_can_cosign() {
     let relay = relay();
     let (phone, laptop) = pair(&relay.url());
     put(&phone, "a", &json!({"n": 1}));
@@ -321,14 +321,15 @@ fn a_store_of_the_first_release_can_cosign() {
     sync(&laptop, &relay.url());
     let path = laptop.path();
     {
-        // As the first release left it.
+        // As an older version left it, and the step that brings it up to date.
         let database = raw_database(&path);
         let new = ["accepted_segment", "shard_sealed", "checkpoint_incoming", "checkpoint_shard"];
         let new = new.iter().chain(&["ahead", "relay_checkpoint", "initial_sync"]);
         for table in new {
             database.execute_batch(&format!("DROP TABLE {table}")).unwrap();
         }
-        database.execute_batch("PRAGMA user_version = 1").unwrap();
+        let step = include_str!("../../src/store/schema/3_checkpoint.sql");
+        database.execute_batch(step).unwrap();
     }
     let Store { vault, directory: _directory, .. } = laptop;
     drop(vault);

@@ -126,7 +126,7 @@ async fn a_manifest_must_fit_what_is_stored() {
         let phone = chain(PHONE, 4, 100);
         push(store, PHONE, &phone).await;
         let (here, absent) = (chunk(1, 300), chunk(2, 300));
-        put_chunks(store, PHONE, &[here.clone()]).await;
+        put_chunks(store, PHONE, std::slice::from_ref(&here)).await;
         let lacking = manifest(PHONE, covers(&[&phone[1]]), &[here.clone(), absent.clone()]);
         let missing = vec![absent.0];
         let outcome = ManifestPut { outcome: M::ChunksMissing, missing };
@@ -135,12 +135,12 @@ async fn a_manifest_must_fit_what_is_stored() {
         let wrong = manifest(PHONE, covers(&[&phone[1]]), &[wrong_size]);
         assert_eq!(put(store, &wrong, 0, false).await.outcome, M::ChunksMissing);
         let false_digest: Covers = [(PHONE, (SegmentNumber(2), Digest([9; 32])))].into();
-        let wrong = manifest(PHONE, false_digest, &[here.clone()]);
+        let wrong = manifest(PHONE, false_digest, std::slice::from_ref(&here));
         assert_eq!(put(store, &wrong, 0, false).await, M::Refused.into());
-        let good = manifest(LAPTOP, covers(&[&phone[2]]), &[here.clone()]);
+        let good = manifest(LAPTOP, covers(&[&phone[2]]), std::slice::from_ref(&here));
         assert_eq!(put(store, &good, 0, false).await, M::Stored.into());
         assert_eq!(cosign(store, PHONE, good.digest()).await, C::Settled);
-        let behind = manifest(PHONE, covers(&[&phone[1]]), &[here.clone()]);
+        let behind = manifest(PHONE, covers(&[&phone[1]]), std::slice::from_ref(&here));
         assert_eq!(
             put(store, &behind, 0, false).await,
             M::Behind.into(),
@@ -165,7 +165,7 @@ async fn chunks_that_no_manifest_names_are_dropped_and_all_of_it_counts_for_the_
         let first = manifest(PHONE, covers(&[&phone[3]]), &[old.clone(), both.clone()]);
         assert_eq!(put(store, &first, 0, false).await, M::Stored.into());
         assert_eq!(cosign(store, LAPTOP, first.digest()).await, C::Settled);
-        put_chunks(store, LAPTOP, &[new.clone()]).await;
+        put_chunks(store, LAPTOP, std::slice::from_ref(&new)).await;
         let second = manifest(LAPTOP, covers(&[&phone[7]]), &[both.clone(), new.clone()]);
         assert_eq!(put(store, &second, 0, false).await, M::Stored.into());
         let names = [old.0, both.0, new.0, Digest([9; 32])];

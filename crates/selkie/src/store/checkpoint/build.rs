@@ -96,10 +96,9 @@ fn secrets(
 }
 
 /// Every shard that has records, in order; the chunks that had to be sealed; how many records there are.
-fn seal_shards(
-    sql: &Connection,
-    seal: &CheckpointSeal<'_>,
-) -> Result<(Vec<SealedShard>, Vec<Vec<u8>>, u64), Error> {
+type Sealed = (Vec<SealedShard>, Vec<Vec<u8>>, u64);
+
+fn seal_shards(sql: &Connection, seal: &CheckpointSeal<'_>) -> Result<Sealed, Error> {
     let index = ShardIndex::read(sql, &shard_of(seal.epoch_key, seal.vault))?;
     let known: BTreeMap<u8, SealedShard> =
         sealed_shards(sql)?.into_iter().map(|shard| (shard.shard, shard)).collect();

@@ -29,6 +29,19 @@ impl Database {
         Ok(is_subset(&incoming.context(), &mine))
     }
 
+    /// Whether a checkpoint claims changes of this device that it has never made.
+    pub(crate) fn makes_up_own(
+        &mut self,
+        own: DeviceId,
+        incoming: &Incoming,
+    ) -> Result<bool, Error> {
+        let Self { connection, cache } = self;
+        let next_own = Rows::new(connection, cache)?.next_change()?.0;
+        let context = incoming.context();
+        let made_up = |dot: Dot| dot.device == own && dot.number >= next_own;
+        Ok(context.contiguous(own) >= next_own || context.cloud().any(made_up))
+    }
+
     /// Whether every segment that a checkpoint covers is one that was accepted here, and brought
     /// nothing that the checkpoint does not hold: else its pruning would lose changes. `None` if this
     /// device cannot say, because it took a segment over with a later checkpoint.
@@ -82,10 +95,10 @@ impl Database {
         let mut mine = BTreeMap::new();
         for key in keys {
             let stored = rows.load(&key)?;
-            if let Some(theirs) = theirs.get(&key) {
-                if !tells_the_same(&sql, stored.as_ref(), theirs, &theirs_context)? {
-                    return Ok(false);
-                }
+            if let Some(theirs) = theirs.get(&key)
+                && !tells_the_same(&sql, stored.as_ref(), theirs, &theirs_context)?
+            {
+                return Ok(false);
             }
             if let Some(stored) = stored {
                 mine.insert(key, stored.registers);

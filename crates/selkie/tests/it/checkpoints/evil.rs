@@ -513,7 +513,7 @@ fn a_checkpoint_that_is_not_the_state_is_never_cosigned_and_another_takes_its_pl
         (
             "it says it holds what nobody has written",
             |it, phone, _| it.secrets.contiguous.advance(phone.vault.device_id(), 10_000),
-            nothing_said,
+            &[CheckpointFault::OtherHistory],
         ),
         (
             "the same, beyond a gap",
