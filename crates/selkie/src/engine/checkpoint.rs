@@ -98,8 +98,10 @@ impl Run<'_> {
                 *by != author
                     && key.is_some_and(|key| is_cosigned(&key, roster.vault(), digest, signature))
             });
+        // A signature of a device that has left could be of today: it lets nothing go.
+        let cosigned = cosigner.is_some_and(|(by, _)| live(by));
         // Of two who vouched one may have left since; what only leavers say nobody vouches for.
-        if !live(author) && !cosigner.is_some_and(|(by, _)| live(by)) {
+        if !live(author) && !cosigned {
             return Ok(Err(CheckpointFault::Forged));
         }
         let find = |key: &&selkie_core::keys::EpochKey| key.derive_key_id(roster.vault()) == key_id;
@@ -108,7 +110,7 @@ impl Run<'_> {
         };
         let shard_key = shard_of(key, roster.vault());
         let incoming = Incoming { digest, manifest, secrets, shard_key };
-        let judged = self.compare(&incoming, settled, cosigner.is_some())?;
+        let judged = self.compare(&incoming, settled, cosigned)?;
         self.incoming = Some(incoming);
         Ok(judged)
     }
