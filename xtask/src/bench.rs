@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use crate::tree;
 
 /// Benchmarks by name, with the crate that holds each.
-const BENCHES: [(&str, &str); 2] = [("store", "selkie"), ("sync", "selkie")];
+const BENCHES: [(&str, &str); 3] =
+    [("store", "selkie"), ("sync", "selkie"), ("checkpoints", "selkie")];
 const PAGE: &str = "docs/BENCHMARKS.md";
 /// A part of the work, to see whether all is well: printed, never written down.
 const QUICK: &str = "--quick";

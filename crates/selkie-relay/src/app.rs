@@ -79,7 +79,8 @@ impl App {
         let known = known.ok_or_else(Problem::unauthorized)?;
         let member = known.live_member(caller.device).ok_or_else(Problem::unauthorized)?;
         let roster = known.head().number;
-        let seen = Seen { vault: caller.vault, device: caller.device, roster };
+        let alone = known.has_one_member();
+        let seen = Seen { vault: caller.vault, device: caller.device, roster, alone };
         Ok((seen, member.clone()))
     }
 

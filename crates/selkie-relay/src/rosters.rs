@@ -99,6 +99,11 @@ impl Known {
         self.roster.recovery().proof.as_ref().map(|proof| proof.key)
     }
 
+    /// Whether the vault has one device only.
+    pub(crate) fn has_one_member(&self) -> bool {
+        self.roster.live_members().take(2).count() == 1
+    }
+
     fn digest_at(&self, number: RosterNumber) -> Option<Digest> {
         self.digests.get(usize::try_from(number.0).ok()?).copied()
     }

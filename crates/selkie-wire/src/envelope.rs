@@ -39,6 +39,8 @@ pub enum EnvelopeType {
     Report = 5,
     /// A backup.
     Backup = 6,
+    /// What a checkpoint is made of.
+    CheckpointManifest = 10,
 }
 
 impl EnvelopeType {

@@ -7,6 +7,7 @@
 //! Layouts are specified in `docs/FORMAT.md` (stored bytes) and `docs/PROTOCOL.md` (messages).
 
 pub mod cbor;
+pub mod checkpoint;
 pub mod envelope;
 pub mod ids;
 pub mod incarnation;
@@ -16,9 +17,7 @@ pub mod relay;
 pub mod roster;
 pub mod version_vector;
 
-/// The format that this version writes. A vault whose roster asks for more must not be written to by it.
-pub const FORMAT_VERSION: u32 = 1;
-
+pub use checkpoint::{Covers, Manifest};
 pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
 pub use ids::{
     Cursor, DeviceId, Digest, IncarnationToken, KeyId, MailboxId, RelayEpoch, RosterNumber,
@@ -27,3 +26,6 @@ pub use ids::{
 pub use incarnation::{Incarnation, Incarnations};
 pub use roster::{Roster, RosterEntry, RosterError};
 pub use version_vector::VersionVector;
+
+/// The format that this version writes. A vault whose roster asks for more must not be written to by it.
+pub const FORMAT_VERSION: u32 = 1;

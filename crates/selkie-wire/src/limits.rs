@@ -24,6 +24,21 @@ pub const PAGE_SEGMENTS_MAX: usize = 1024;
 /// Bytes of envelopes a client puts into one push.
 pub const PUSH_BYTES_MAX: usize = 1024 * 1024;
 
+/// Shards of a checkpoint.
+pub const CHECKPOINT_SHARDS: usize = 256;
+/// Parts that a shard may be cut into.
+pub const SHARD_PARTS_MAX: usize = 64;
+/// Bytes of a shard in one part; it must fit an envelope even uncompressed.
+pub const SHARD_PART_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Chunks a checkpoint may have.
+pub const CHECKPOINT_CHUNKS_MAX: usize = CHECKPOINT_SHARDS * SHARD_PARTS_MAX;
+/// Largest checkpoint manifest.
+pub const MANIFEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Log that a checkpoint is not made for, unless it is configured otherwise.
+pub const CHECKPOINT_LOG_BYTES_MIN: u64 = 1024 * 1024;
+/// How long a vault's only device keeps a checkpoint that nobody can co-sign beside the log.
+pub const LONE_CHECKPOINT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
 /// Largest roster entry.
 pub const ROSTER_ENTRY_BYTES_MAX: usize = 256 * 1024;
 /// Entries a roster may have.

@@ -1,8 +1,15 @@
 //! Messages between a device and a relay, as CBOR (`docs/PROTOCOL.md`).
 
+mod checkpoints;
+
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode};
 
+pub use self::checkpoints::{
+    CheckpointSummary, CosignOutcome, CosignRequest, CosignResponse, FetchChunksRequest,
+    FetchChunksResponse, ManifestOutcome, ManifestResponse, PutChunksRequest, PutChunksResponse,
+    PutManifestRequest, PutManifestResponse,
+};
 use crate::ids::{
     Cursor, DeviceId, Digest, IncarnationToken, RelayEpoch, RosterNumber, SegmentNumber, VaultId,
 };
@@ -310,6 +317,9 @@ pub struct PullResponse {
     /// The last roster entry here.
     #[n(5)]
     pub roster: RosterNumber,
+    /// The checkpoints here; absent at a relay that knows none.
+    #[n(6)]
+    pub checkpoints: Option<CheckpointSummary>,
 }
 
 /// `POST /v1/vaults/{vault}/wait`: asks to be answered once there is something new.

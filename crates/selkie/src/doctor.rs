@@ -113,7 +113,13 @@ impl Vault {
                 "pair this device anew",
             ));
         };
-        let (mut previous, mut number) = (member.added, SegmentNumber(0));
+        let (mut previous, mut number) = {
+            // What a checkpoint covers is not kept; the rest follows its last.
+            let database = self.database();
+            let before = SegmentNumber(database.retained_from()?.0.saturating_sub(1));
+            let (_, beginning) = member.chain(database.incarnation()?);
+            (database.own_digest(before)?.unwrap_or(beginning), before)
+        };
         loop {
             // A few at a time, so that the app's own calls come in between.
             let page = self.database().own_segments(number, SEGMENTS_AT_ONCE)?;

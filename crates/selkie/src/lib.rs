@@ -43,7 +43,7 @@ mod watch;
 pub use collection::{Collection, Page, Record};
 pub use doctor::{Check, CheckLevel};
 pub use engine::membership::RosterChange;
-pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
+pub use engine::{CheckpointFault, Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
 pub use engine::{PackageReport, SyncPackage, SyncPoint};
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, FindingKind, Quarantined};

@@ -19,6 +19,9 @@ pub enum EventKind {
     /// No record: something about the vault's devices or relays was found, or is healed. The id is its
     /// code; see [`Status::findings`](crate::Status::findings).
     Finding,
+    /// No record: everything that the vault had when this device joined it has arrived. Collection and
+    /// id are empty; only who watches all collections is told.
+    InitialSyncCompleted,
 }
 
 /// A record changed, here or on another device.
@@ -37,6 +40,11 @@ pub struct Event {
 impl Event {
     pub(crate) fn new(key: &RecordKey, kind: EventKind, remote: bool) -> Self {
         Self { collection: key.collection().to_owned(), id: key.id().to_owned(), kind, remote }
+    }
+
+    pub(crate) fn initial_sync_completed() -> Self {
+        let kind = EventKind::InitialSyncCompleted;
+        Self { collection: String::new(), id: String::new(), kind, remote: true }
     }
 }
 

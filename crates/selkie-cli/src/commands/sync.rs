@@ -54,6 +54,9 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
         let refused = text::counted(report.segments_refused, "segment");
         out.warn(format!("{refused} came that are not intact; they were not used"));
     }
+    for fault in &report.checkpoint_faults {
+        out.warn(format!("{fault}; it was not used"));
+    }
     if report.quota_exhausted {
         out.warn("the relay has no more room for this vault: what is new stays here until it has");
     }
@@ -88,7 +91,7 @@ pub fn progress_text(progress: &SyncProgress) -> String {
         SyncPhase::Hello => return "saying hello".to_owned(),
         SyncPhase::Push => "sending",
         SyncPhase::Pull => "receiving",
-        SyncPhase::Checkpoint => "compacting",
+        SyncPhase::Checkpoint => "working on a checkpoint",
     };
     let changes = match (progress.phase, progress.changes_to_send) {
         (SyncPhase::Push, of) if of > 0 => {
@@ -133,6 +136,11 @@ pub fn report_json(report: &SyncReport) -> Value {
         "segments_held": report.segments_held,
         "segments_refused": report.segments_refused,
         "quota_exhausted": report.quota_exhausted,
+        "checkpoints_applied": report.checkpoints_applied,
+        "checkpoints_cosigned": report.checkpoints_cosigned,
+        "checkpoints_made": report.checkpoints_made,
+        "checkpoint_faults": report.checkpoint_faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "initial_sync_completed": report.initial_sync_completed,
         "duration_ms": report.duration_ms,
     })
 }

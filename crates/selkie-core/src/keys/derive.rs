@@ -22,6 +22,8 @@ pub(crate) const RECOVERY_KEM: Label = Label(b"selkie/1/recovery-kem\0");
 pub(crate) const RECOVERY_PROOF: Label = Label(b"selkie/1/recovery-proof\0");
 pub(crate) const KEY_ID: Label = Label(b"selkie/1/key-id\0");
 pub(crate) const SEGMENT: Label = Label(b"selkie/1/segment\0");
+pub(crate) const CHECKPOINT: Label = Label(b"selkie/1/checkpoint\0");
+pub(crate) const CHECKPOINT_SHARD: Label = Label(b"selkie/1/checkpoint-shard\0");
 pub(crate) const PREVIOUS_EPOCH: Label = Label(b"selkie/1/previous-epoch\0");
 pub(crate) const PAIRING_MAILBOX: Label = Label(b"selkie/1/pairing-mailbox\0");
 pub(crate) const PAIRING_PSK: Label = Label(b"selkie/1/pairing-psk\0");
@@ -88,6 +90,8 @@ mod tests {
             RECOVERY_PROOF,
             KEY_ID,
             SEGMENT,
+            CHECKPOINT,
+            CHECKPOINT_SHARD,
             PREVIOUS_EPOCH,
             PAIRING_MAILBOX,
             PAIRING_PSK,

@@ -3,10 +3,11 @@
 use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey};
+use selkie_wire::checkpoint::{COSIGN_SIGNATURE_LABEL, MANIFEST_SIGNATURE_LABEL, cosigned_bytes};
 use selkie_wire::envelope::{SEGMENT_SIGNATURE_LABEL, signature_message};
 use selkie_wire::relay::{AUTH_SIGNATURE_LABEL, auth_bytes};
 use selkie_wire::roster::{DeviceKeys, MEMBER_SIGNATURE_LABEL};
-use selkie_wire::{DeviceId, IncarnationToken, VaultId};
+use selkie_wire::{DeviceId, Digest, IncarnationToken, VaultId};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::keys::kem::{KemError, KemSeed};
@@ -140,6 +141,18 @@ impl DeviceSecrets {
     #[must_use]
     pub fn sign_segment(&self, header_and_ciphertext: &[u8]) -> [u8; 64] {
         self.signing.sign(SEGMENT_SIGNATURE_LABEL, header_and_ciphertext)
+    }
+
+    /// Signs a checkpoint's manifest, which ends before its signature.
+    #[must_use]
+    pub fn sign_manifest(&self, unsigned: &[u8]) -> [u8; 64] {
+        self.signing.sign(MANIFEST_SIGNATURE_LABEL, unsigned)
+    }
+
+    /// Says that a checkpoint is the state this device knows, so that what it covers may be removed.
+    #[must_use]
+    pub fn cosign_checkpoint(&self, vault: VaultId, manifest: Digest) -> [u8; 64] {
+        self.signing.sign(COSIGN_SIGNATURE_LABEL, &cosigned_bytes(vault, manifest))
     }
 
     /// Answers a relay's challenge. `origin` is the address this device itself connected to, so

@@ -8,7 +8,7 @@
 //! Layouts and every derivation label are specified in `docs/FORMAT.md`.
 
 pub(crate) mod aead;
-mod derive;
+pub(crate) mod derive;
 pub mod device;
 mod kem;
 pub mod pairing;

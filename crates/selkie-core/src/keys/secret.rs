@@ -152,6 +152,17 @@ impl EpochKey {
         derive(self.expose(), derive::SEGMENT, &[&vault.0, &device.0, &[SUITE_1]])
     }
 
+    /// The key that the vault's checkpoints are sealed under.
+    #[must_use]
+    pub fn derive_checkpoint_key(&self, vault: VaultId) -> Zeroizing<[u8; 32]> {
+        derive(self.expose(), derive::CHECKPOINT, &[&vault.0, &[SUITE_1]])
+    }
+
+    /// The key that sorts records into shards.
+    pub(crate) fn derive_shard_key(&self, vault: VaultId) -> Zeroizing<[u8; 32]> {
+        derive(self.expose(), derive::CHECKPOINT_SHARD, &[&vault.0])
+    }
+
     /// The key that the epoch before this one is sealed under, in the rotation to `epoch`.
     pub(crate) fn derive_previous_epoch_key(
         &self,

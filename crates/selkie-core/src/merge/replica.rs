@@ -129,7 +129,7 @@ impl Replica {
             let (context, dead) = (&self.context, &mut self.dead);
             let change = (&key, dot, stamp);
             apply_operations(registers, change, operations, tell, |path, event| match event {
-                Event::MissingOverwritten(seen) => {
+                Event::Overwrites(seen) => {
                     if !context.contains(seen) {
                         dead.insert(seen, key.clone(), path.clone());
                     }
@@ -201,8 +201,8 @@ pub fn apply_own(
 
 /// What the vault's state may have a say in, while operations are applied.
 enum Event {
-    /// A sibling to be overwritten is not among the registers.
-    MissingOverwritten(Dot),
+    /// A sibling is overwritten, whether it was among the registers or not.
+    Overwrites(Dot),
     /// A value is about to be inserted; `false` keeps it out.
     Written,
 }
@@ -217,8 +217,8 @@ fn apply_operations(
     for Operation { path, overwrites, written } in operations {
         let by_class = written.as_ref().map_or(Class::Plain, |written| written.class);
         for seen in overwrites {
-            match registers.remove(&path, seen) {
-                Some(sibling) => tell(Overwritten {
+            if let Some(sibling) = registers.remove(&path, seen) {
+                tell(Overwritten {
                     key: key.clone(),
                     path: path.clone(),
                     sibling,
@@ -226,11 +226,11 @@ fn apply_operations(
                     by_stamp: stamp,
                     by_class,
                     why: written.as_ref().and_then(|written| written.why.clone()),
-                }),
-                None if seen != dot => {
-                    ask(&path, Event::MissingOverwritten(seen));
-                }
-                None => {}
+                });
+            }
+            // Asked though it was there: a checkpoint half applied brings values before their dots.
+            if seen != dot {
+                ask(&path, Event::Overwrites(seen));
             }
         }
         let Some(Written { value, priority, class, origin, .. }) = written else { continue };

@@ -10,7 +10,9 @@
 //! specified in `docs/FORMAT.md`.
 
 pub mod body;
+pub mod checkpoint;
 pub mod compress;
+mod frame;
 pub mod padding;
 pub mod segment;
 

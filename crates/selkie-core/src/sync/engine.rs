@@ -3,11 +3,15 @@
 //! Push what is new, pull until nothing is left, and mend what the answers reveal: a relay that was
 //! wiped, restored from a backup or replaced gets the roster and the retained segments again.
 
+mod checkpoints;
+
 use core::fmt;
 
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{Head, PullRequest, PullResponse, PushOutcome, PushResponse};
 use selkie_wire::{Cursor, Digest, IncarnationToken, RelayEpoch, SegmentNumber};
+
+use super::checkpoint::{Checkpoints, CheckpointsKnown};
 
 /// Where a relay's list was read to; stored in the transaction that applies what was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Known {
     pub unsealed: bool,
     /// Its last roster entry.
     pub roster: RosterNumber,
+    /// Of checkpoints.
+    pub checkpoints: CheckpointsKnown,
 }
 
 /// What the driver does next. Each action is answered by the method named at it.
@@ -48,6 +54,14 @@ pub enum Action {
     Pull(PullRequest),
     /// Apply the pulled envelopes and store the position, in one transaction. → [`Engine::applied`]
     Apply(Position),
+    /// Fetch a checkpoint's manifest and judge it. → [`Engine::looked`]
+    LookAtCheckpoint(Digest),
+    /// Fetch the chunks and join them. → [`Engine::checkpoint_applied`]
+    ApplyCheckpoint(Digest),
+    /// Compare it with what is here, and co-sign it if it is the same. → [`Engine::cosigned`]
+    Cosign(Digest),
+    /// Make a checkpoint. → [`Engine::checkpoint_made`]
+    MakeCheckpoint,
     /// The run is complete.
     Done,
 }
@@ -63,6 +77,9 @@ pub enum EngineError {
     Refused,
     /// The relay says one thing and its opposite; asking again would not end.
     Inconsistent,
+    /// The relay lost what this device gave it and does not keep any more, and takes no checkpoint in
+    /// its place now.
+    Lost,
 }
 
 impl fmt::Display for EngineError {
@@ -75,6 +92,10 @@ impl fmt::Display for EngineError {
             Self::Refused => {
                 "the relay does not let this device in: it was removed from the vault, or the relay \
                  is broken"
+            }
+            Self::Lost => {
+                "the relay lost segments that are only in other devices' stores now; sync those \
+                 with it, or use a relay that takes checkpoints"
             }
             Self::Inconsistent => "the relay contradicts itself",
         })
@@ -90,6 +111,10 @@ enum Step {
     Pull,
     FetchRoster,
     Apply,
+    Look(Digest),
+    Join(Digest),
+    Cosign(Digest),
+    Make,
     Done,
 }
 
@@ -105,6 +130,7 @@ enum Step {
 ///     own: Head::default(),
 ///     unsealed: false,
 ///     roster: RosterNumber(2),
+///     checkpoints: Default::default(),
 /// };
 /// assert!(matches!(Engine::new(known).next(), Action::Pull(_)), "nothing to push: one round");
 /// ```
@@ -120,6 +146,9 @@ pub struct Engine {
     parked: Option<SegmentNumber>,
     pushed_after_pull: bool,
     rewinds: u32,
+    checkpoints: Checkpoints,
+    /// Whether a page waits to be applied.
+    page_waits: bool,
 }
 
 /// How often in a run a relay may say that it lost what it had.
@@ -129,7 +158,9 @@ impl Engine {
     /// Begins a run.
     #[must_use]
     pub fn new(known: Known) -> Self {
-        let push = known.unsealed || known.acknowledged < known.own.number;
+        let checkpoints = Checkpoints::new(known.checkpoints);
+        let push = (known.unsealed || known.acknowledged < known.own.number)
+            && !checkpoints.has_lost(known.acknowledged);
         Self {
             known,
             step: if push { Step::Push } else { Step::Pull },
@@ -141,6 +172,8 @@ impl Engine {
             parked: None,
             pushed_after_pull: false,
             rewinds: 0,
+            checkpoints,
+            page_waits: false,
         }
     }
 
@@ -159,6 +192,10 @@ impl Engine {
                 Action::FetchRoster(RosterNumber(self.known.roster.0.saturating_add(1)))
             }
             Step::Apply => Action::Apply(self.pulled),
+            Step::Look(digest) => Action::LookAtCheckpoint(digest),
+            Step::Join(digest) => Action::ApplyCheckpoint(digest),
+            Step::Cosign(digest) => Action::Cosign(digest),
+            Step::Make => Action::MakeCheckpoint,
             Step::Done => Action::Done,
         }
     }
@@ -185,7 +222,8 @@ impl Engine {
     pub fn published(&mut self) {
         self.published = true;
         self.relay_roster = Some(self.known.roster);
-        self.step = if self.wants_push() { Step::Push } else { Step::Pull };
+        let lost = self.checkpoints.has_lost(self.known.acknowledged);
+        self.step = if self.wants_push() && !lost { Step::Push } else { Step::Pull };
     }
 
     fn wants_push(&self) -> bool {
@@ -231,6 +269,10 @@ impl Engine {
                         return Err(EngineError::Inconsistent);
                     }
                     self.known.acknowledged = response.head.number;
+                    if self.checkpoints.has_lost(response.head.number) {
+                        // What comes next there is not here any more: a checkpoint must bridge it.
+                        self.step = Step::Pull;
+                    }
                     return Ok(());
                 }
                 // The relay may only lack the roster. If not, sending ends here, and receiving goes on.
@@ -264,7 +306,7 @@ impl Engine {
     fn after_push(&mut self) -> Result<(), EngineError> {
         self.step = match (self.wants_push(), self.pushed_after_pull) {
             (true, _) => Step::Push,
-            (false, true) => Step::Done,
+            (false, true) => self.at_the_end(),
             (false, false) => Step::Pull,
         };
         Ok(())
@@ -282,6 +324,7 @@ impl Engine {
         own_digest: impl FnOnce(SegmentNumber) -> Option<Digest>,
     ) -> Result<(), EngineError> {
         self.known.own = own;
+        self.checkpoints.announced(response.checkpoints);
         let asked = self.known.position;
         let same_epoch = asked.epoch == Some(response.epoch);
         let stands_still = same_epoch && response.cursor <= asked.cursor;
@@ -302,7 +345,8 @@ impl Engine {
         self.relay_roster = Some(response.roster);
         self.more = response.more;
         let roster_is_new = response.roster > self.known.roster;
-        self.step = if roster_is_new { Step::FetchRoster } else { Step::Apply };
+        self.page_waits = true;
+        self.step = if roster_is_new { Step::FetchRoster } else { self.before_apply() };
         Ok(())
     }
 
@@ -315,23 +359,21 @@ impl Engine {
             return Err(EngineError::Inconsistent);
         }
         self.known.roster = last;
-        self.step = Step::Apply;
+        self.step = self.before_apply();
         Ok(())
     }
 
     /// The pulled page is applied, and the position stored with it.
-    pub fn applied(&mut self) {
+    ///
+    /// # Errors
+    /// [`EngineError::Lost`].
+    pub fn applied(&mut self) -> Result<(), EngineError> {
         self.known.position = self.pulled;
-        let relay_is_behind = self.relay_roster.is_some_and(|theirs| theirs < self.known.roster);
-        self.step = if self.more {
-            Step::Pull
-        } else if relay_is_behind && !self.published {
-            Step::Publish
-        } else if self.wants_push() {
-            self.pushed_after_pull = true;
-            Step::Push
-        } else {
-            Step::Done
-        };
+        self.page_waits = false;
+        if self.more {
+            self.step = Step::Pull;
+            return Ok(());
+        }
+        self.after_pull()
     }
 }

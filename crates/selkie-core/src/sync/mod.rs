@@ -4,12 +4,14 @@
 //! a [`Verdict`] on each envelope. What never happens here: HTTP, SQL, a clock; trusting a relay's word
 //! for anything but where to look next. Absence at a relay is never taken for deletion.
 
+mod checkpoint;
 mod engine;
 mod inbox;
 mod pace;
 mod shown;
 mod state;
 
+pub use checkpoint::{CheckpointsKnown, Standing};
 pub use engine::{Action, Engine, EngineError, Known, Position};
 pub use inbox::{HoldReason, Inbox, RefuseReason, Verdict};
 pub use pace::PushPace;

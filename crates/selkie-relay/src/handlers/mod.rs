@@ -4,6 +4,7 @@
 //! body, or looking anything of a vault up before its token is checked.
 
 mod auth;
+mod checkpoints;
 mod health;
 mod mailboxes;
 mod pull;
@@ -38,6 +39,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/vaults/{vault}/push", post(push::push))
         .route("/v1/vaults/{vault}/pull", post(pull::pull))
         .route("/v1/vaults/{vault}/wait", post(wait::wait))
+        .route("/v1/vaults/{vault}/chunks", post(checkpoints::put_chunks))
+        .route("/v1/vaults/{vault}/chunks/fetch", post(checkpoints::chunks))
+        .route("/v1/vaults/{vault}/checkpoints", post(checkpoints::put_manifest))
+        .route("/v1/vaults/{vault}/checkpoints/{digest}", get(checkpoints::manifest))
+        .route("/v1/vaults/{vault}/checkpoints/{digest}/cosign", post(checkpoints::cosign))
         .route("/v1/mailboxes/{id}/{slot}", put(mailboxes::put).get(mailboxes::message))
         .route("/v1/mailboxes/{id}", delete(mailboxes::remove))
         .fallback(|| async { Problem::not_found() })

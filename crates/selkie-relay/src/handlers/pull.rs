@@ -54,6 +54,7 @@ pub(super) async fn pull(
         more: pulled.more,
         head: pulled.head,
         roster,
+        checkpoints: Some(pulled.checkpoints),
     });
     Ok(answer.holding(held))
 }

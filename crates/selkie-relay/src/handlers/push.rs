@@ -38,10 +38,11 @@ pub(super) async fn push(
     let judged = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())?;
     // The body's permits count for the envelopes until they are written.
     let (((chain, beginning), offers), _received) = judged?;
+    let now_ms = app.now_ms();
     let (pushed, _) = app
         .as_member(caller, |member, _| {
             let offers = Arc::clone(&offers);
-            app.store.push(PushPlan { member, chain, beginning, offers })
+            app.store.push(PushPlan { member, chain, beginning, offers, now_ms })
         })
         .await?;
     if pushed.outcomes.contains(&PushOutcome::Stored) {

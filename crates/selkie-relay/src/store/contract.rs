@@ -1,5 +1,7 @@
 //! What every store must do, written once and run on each.
 
+mod checkpoints;
+
 use std::sync::Arc;
 
 use selkie_wire::ids::RosterNumber;
@@ -28,7 +30,7 @@ async fn check(room: Room, claim: impl AsyncFn(&dyn Store)) {
 }
 
 fn seen(device: DeviceId, roster: u64) -> Seen {
-    Seen { vault: VAULT, device, roster: RosterNumber(roster) }
+    Seen { vault: VAULT, device, roster: RosterNumber(roster), alone: false }
 }
 
 fn roster_plan(vault: VaultId, after: Option<u64>, entries: &[&[u8]]) -> RosterPlan {
@@ -60,7 +62,8 @@ fn chain(device: DeviceId, count: u64, len: usize) -> Vec<Offer> {
 
 async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     let offers: Arc<[_]> = offers.iter().cloned().map(Some).collect();
-    let plan = PushPlan { member: seen(device, 1), chain: device, beginning: ADDED, offers };
+    let (member, beginning) = (seen(device, 1), ADDED);
+    let plan = PushPlan { member, chain: device, beginning, offers, now_ms: 0 };
     let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
     pushed
 }
@@ -125,7 +128,8 @@ async fn a_refused_envelope_leaves_the_others_alone() {
         make_vault(store).await;
         let good = chain(PHONE, 2, 100);
         let offers: Arc<[_]> = [None, Some(good[0].clone()), None, Some(good[1].clone())].into();
-        let plan = PushPlan { member: seen(PHONE, 1), chain: PHONE, beginning: ADDED, offers };
+        let (member, beginning) = (seen(PHONE, 1), ADDED);
+        let plan = PushPlan { member, chain: PHONE, beginning, offers, now_ms: 0 };
         let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
         assert_eq!(pushed.outcomes, [O::Refused, O::Stored, O::Refused, O::Stored]);
     })
@@ -239,7 +243,8 @@ async fn a_member_judged_by_an_older_roster_is_judged_anew() {
     check(ROOM, async |store| {
         let push_plan = |roster| {
             let offers = chain(PHONE, 1, 100).into_iter().map(Some).collect();
-            PushPlan { member: seen(PHONE, roster), chain: PHONE, beginning: ADDED, offers }
+            let (member, beginning) = (seen(PHONE, roster), ADDED);
+            PushPlan { member, chain: PHONE, beginning, offers, now_ms: 0 }
         };
         let pull_plan = |roster| PullPlan {
             member: seen(LAPTOP, roster),
@@ -333,6 +338,7 @@ async fn vaults_and_mailboxes_know_nothing_of_each_other() {
             chain: member.device,
             beginning: ADDED,
             offers: chain(PHONE, 1, 50).into_iter().map(Some).collect(),
+            now_ms: 0,
         };
         let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
         assert_eq!(pushed.outcomes, [O::Stored]);
@@ -359,6 +365,7 @@ async fn concurrent_writers_leave_no_hole_behind_a_cursor() {
                         chain: *device,
                         beginning: ADDED,
                         offers,
+                        now_ms: 0,
                     })
                 })
                 .collect();

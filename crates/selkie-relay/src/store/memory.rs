@@ -5,13 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, ROSTER_PAGE_BYTES_MAX};
-use selkie_wire::relay::{Head, PushOutcome};
+use selkie_wire::relay::{CosignOutcome, Head, PushOutcome};
 use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
 
+use super::checkpoints::{Chain, bridged};
 use super::{
-    Judged, Message, MessageOutcome, PullPlan, Pulled, PushPlan, Pushed, Reply, Room,
-    RosterOutcome, RosterPage, RosterPlan, Seen, Store, StoreError, judge,
+    CosignPlan, FetchPlan, Judged, ManifestPlan, ManifestPut, ManifestQuery, Message,
+    MessageOutcome, PullPlan, Pulled, PushPlan, Pushed, PutChunksPlan, Reply, Room, RosterOutcome,
+    RosterPage, RosterPlan, Seen, Store, StoreError, StoredManifest, judge,
 };
+
+mod checkpoints;
 
 /// All vaults, in maps.
 pub(crate) struct MemoryStore {
@@ -31,13 +35,19 @@ struct Vault {
     roster: Vec<Vec<u8>>,
     recovery: Option<[u8; 32]>,
     used_bytes: u64,
+    /// In the order stored, with their cursors.
     segments: Vec<Segment>,
-    /// Digests of each device's segments, from number 1.
-    chains: BTreeMap<DeviceId, Vec<Digest>>,
+    /// The cursor of the last segment stored.
+    cursor: u64,
+    chains: BTreeMap<DeviceId, Chain>,
+    checkpoints: checkpoints::Checkpoints,
 }
 
 struct Segment {
+    cursor: u64,
     device: DeviceId,
+    number: SegmentNumber,
+    digest: Digest,
     bytes: Vec<u8>,
 }
 
@@ -65,18 +75,22 @@ impl Vault {
         self.roster.len().checked_sub(1).map(|last| RosterNumber(last as u64))
     }
 
-    fn head(&self, device: DeviceId) -> Head {
-        let chain = self.chains.get(&device).map(Vec::as_slice).unwrap_or_default();
-        Head { number: SegmentNumber(chain.len() as u64), digest: chain.last().copied() }
+    fn chain(&self, device: DeviceId) -> Chain {
+        self.chains.get(&device).copied().unwrap_or_default()
     }
 
     fn digest(&self, device: DeviceId, number: SegmentNumber) -> Option<Digest> {
-        let index = usize::try_from(number.0.checked_sub(1)?).ok()?;
-        self.chains.get(&device)?.get(index).copied()
+        let chain = self.chain(device);
+        if chain.base.number == number {
+            return chain.base.digest;
+        }
+        let place = |segment: &&Segment| (segment.device, segment.number) == (device, number);
+        self.segments.iter().find(place).map(|segment| segment.digest)
     }
 
     fn push(&mut self, plan: &PushPlan, vault_bytes_max: u64) -> Pushed {
         let device = plan.chain;
+        self.settle_if_alone(plan.member, plan.now_ms);
         let mut outcomes = Vec::with_capacity(plan.offers.len());
         for offer in plan.offers.iter() {
             let Some(offer) = offer else {
@@ -85,30 +99,39 @@ impl Vault {
             };
             let room_bytes = vault_bytes_max.saturating_sub(self.used_bytes);
             let stored = self.digest(device, offer.number);
-            let outcome = judge(&self.head(device), plan.beginning, offer, stored, room_bytes);
+            let mut chain = self.chain(device);
+            chain = bridged(chain, device, offer, self.checkpoints.manifests()).unwrap_or(chain);
+            let outcome =
+                judge(&chain.head, &chain.base, plan.beginning, offer, stored, room_bytes);
             if outcome == PushOutcome::Stored {
                 self.used_bytes += offer.bytes.len() as u64;
-                self.chains.entry(device).or_default().push(offer.digest);
-                self.segments.push(Segment { device, bytes: offer.bytes.clone() });
+                self.cursor += 1;
+                chain.head = Head { number: offer.number, digest: Some(offer.digest) };
+                self.chains.insert(device, chain);
+                let (number, digest, bytes) = (offer.number, offer.digest, offer.bytes.clone());
+                let cursor = self.cursor;
+                self.segments.push(Segment { cursor, device, number, digest, bytes });
             }
             outcomes.push(outcome);
         }
-        Pushed { outcomes, head: self.head(device) }
+        Pushed { outcomes, head: self.chain(device).head }
     }
 
     fn pull(&self, plan: &PullPlan, epoch: RelayEpoch) -> Pulled {
         let device = plan.chain;
-        let end = self.segments.len() as u64;
+        let end = self.cursor;
         let known = plan.epoch == Some(epoch) && plan.cursor.0 <= end;
         let start = if known { plan.cursor.0 } else { 0 };
         let mut page = Pulled {
             envelopes: Vec::new(),
             cursor: Cursor(end),
             more: false,
-            head: self.head(device),
+            head: self.chain(device).head,
+            checkpoints: self.summary(),
         };
         let (mut bytes, mut last) = (0, start);
-        for (cursor, segment) in (1u64..).zip(&self.segments) {
+        for segment in &self.segments {
+            let cursor = segment.cursor;
             if cursor <= start || segment.device == device {
                 continue;
             }
@@ -193,6 +216,36 @@ impl Store for MemoryStore {
         let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
         let known = plan.epoch == Some(self.epoch);
         ready(Judged::Done(!known || !vault.pull(&plan, self.epoch).envelopes.is_empty()))
+    }
+
+    fn put_chunks(&self, plan: PutChunksPlan) -> Reply<'_, Judged<Vec<PushOutcome>>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.put_chunks(&plan, self.room.vault_bytes_max)))
+    }
+
+    fn chunks(&self, plan: FetchPlan) -> Reply<'_, Judged<Vec<Vec<u8>>>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.chunks(&plan)))
+    }
+
+    fn put_manifest(&self, plan: ManifestPlan) -> Reply<'_, Judged<ManifestPut>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.put_manifest(&plan, self.room.vault_bytes_max)))
+    }
+
+    fn manifest(&self, query: ManifestQuery) -> Reply<'_, Judged<Option<StoredManifest>>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(query.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.manifest(query.digest)))
+    }
+
+    fn cosign(&self, plan: CosignPlan) -> Reply<'_, Judged<CosignOutcome>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        ready(Judged::Done(vault.cosign(&plan)))
     }
 
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {

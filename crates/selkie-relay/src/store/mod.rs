@@ -10,13 +10,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::relay::{Head, PushOutcome};
+use selkie_wire::relay::{CheckpointSummary, CosignOutcome, Head, PushOutcome};
 use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
 
+mod checkpoints;
 #[cfg(test)]
 mod contract;
 pub(crate) mod memory;
 pub(crate) mod sqlite;
+
+pub(crate) use checkpoints::{
+    CosignPlan, FetchPlan, ManifestPlan, ManifestPut, ManifestQuery, PutChunksPlan, StoredManifest,
+};
 
 /// What a store operation gives, later.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -98,6 +103,7 @@ pub(crate) struct PushPlan {
     pub(crate) beginning: Digest,
     /// In the order sent; none where the envelope was refused already.
     pub(crate) offers: Arc<[Option<Offer>]>,
+    pub(crate) now_ms: u64,
 }
 
 /// Who asks, and the roster entry up to which they were judged a live member.
@@ -106,6 +112,8 @@ pub(crate) struct Seen {
     pub(crate) vault: VaultId,
     pub(crate) device: DeviceId,
     pub(crate) roster: RosterNumber,
+    /// Whether the vault has no other live member.
+    pub(crate) alone: bool,
 }
 
 /// An answer that holds only while the roster is the one the asker was judged by, so that a revoked
@@ -141,6 +149,7 @@ pub(crate) struct Pulled {
     pub(crate) cursor: Cursor,
     pub(crate) more: bool,
     pub(crate) head: Head,
+    pub(crate) checkpoints: CheckpointSummary,
 }
 
 /// A pairing message to be left.
@@ -182,6 +191,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn pull(&self, plan: PullPlan) -> Reply<'_, Judged<Pulled>>;
     /// Whether a pull of the same plan would bring anything.
     fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>>;
+    /// Stores chunks of a checkpoint, before the manifest that names them.
+    fn put_chunks(&self, plan: PutChunksPlan) -> Reply<'_, Judged<Vec<PushOutcome>>>;
+    /// Reads the first of the chunks asked for, up to a page; an empty one is not here.
+    fn chunks(&self, plan: FetchPlan) -> Reply<'_, Judged<Vec<Vec<u8>>>>;
+    /// Makes a manifest the candidate, if its chunks are here and it fits what is stored.
+    fn put_manifest(&self, plan: ManifestPlan) -> Reply<'_, Judged<ManifestPut>>;
+    /// Reads a manifest.
+    fn manifest(&self, query: ManifestQuery) -> Reply<'_, Judged<Option<StoredManifest>>>;
+    /// Settles a candidate: from now on what it covers is not kept.
+    fn cosign(&self, plan: CosignPlan) -> Reply<'_, Judged<CosignOutcome>>;
     /// Leaves a pairing message, unless something waits there.
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome>;
     /// Reads a pairing message that has not expired.
@@ -196,14 +215,19 @@ pub(crate) trait Store: Send + Sync + 'static {
 
 /// What one offer becomes, given the head it meets and the digest stored at its number.
 ///
-/// The rule of every store: a chain only grows at its end, and nothing in it changes.
+/// The rule of every store: a chain only grows at its end, and nothing in it changes. What a settled
+/// checkpoint covers, up to `base`, is here in that form and counts as a duplicate.
 pub(crate) fn judge(
     head: &Head,
+    base: &Head,
     beginning: Digest,
     offer: &Offer,
     stored: Option<Digest>,
     room_bytes: u64,
 ) -> PushOutcome {
+    if offer.number < base.number {
+        return if offer.number.0 == 0 { PushOutcome::Fork } else { PushOutcome::Duplicate };
+    }
     if offer.number <= head.number {
         return if stored == Some(offer.digest) {
             PushOutcome::Duplicate

@@ -29,7 +29,8 @@ fn garbage_is_answered_with_a_problem_everywhere() {
         &[0xa1, 0x00, 0x98, 0x00],
     ];
     let paths = ["/v1/challenge", "/v1/token", "/v1/vaults"].map(str::to_owned);
-    let member_paths = ["roster", "push", "pull"].map(|end| member.path(end));
+    let ends = ["roster", "push", "pull", "chunks", "chunks/fetch", "checkpoints"];
+    let member_paths = ends.map(|end| member.path(end));
     for path in paths.iter().chain(&member_paths) {
         for body in bodies {
             let reply = client.send("POST", path, Some(&member.token), body).unwrap();

@@ -8,6 +8,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use selkie_relay::{Background, Clock, Config};
+use selkie_wire::checkpoint::{COSIGN_SIGNATURE_LABEL, MANIFEST_SIGNATURE_LABEL};
 use selkie_wire::envelope::{SEGMENT_SIGNATURE_LABEL, SUITE_1, signature_message};
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{
@@ -168,6 +169,14 @@ impl Device {
         let unsigned = [&header.to_bytes()[..], &vec![fill; len]].concat();
         let signature = sign(&self.signing, SEGMENT_SIGNATURE_LABEL, &unsigned);
         [&unsigned[..], &signature].concat()
+    }
+
+    pub fn sign_manifest(&self, unsigned: &[u8]) -> [u8; 64] {
+        sign(&self.signing, MANIFEST_SIGNATURE_LABEL, unsigned)
+    }
+
+    pub fn cosign(&self, bytes: &[u8]) -> [u8; 64] {
+        sign(&self.signing, COSIGN_SIGNATURE_LABEL, bytes)
     }
 
     /// The next envelope of the chain.

@@ -4,9 +4,9 @@ use core::fmt::Debug;
 
 use minicbor::{Decode, Encode};
 use selkie_wire::relay::{
-    AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, Head, HealthResponse, PullRequest,
-    PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries, RosterHead, TokenRequest,
-    TokenResponse, WaitRequest, WaitResponse, auth_bytes,
+    AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, CheckpointSummary, Head,
+    HealthResponse, PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse,
+    RosterEntries, RosterHead, TokenRequest, TokenResponse, WaitRequest, WaitResponse, auth_bytes,
 };
 use selkie_wire::{
     Cursor, DeviceId, Digest, RelayEpoch, RosterNumber, SegmentNumber, VaultId, cbor,
@@ -100,9 +100,17 @@ fn answers_have_the_bytes_of_the_specification() {
             more: true,
             head,
             roster: RosterNumber(1),
+            checkpoints: None,
         },
         "a6 00 50 44*16 01 81 41 01 02 06 03 f5 04 a2 00 05 01 5820 33*32 05 01",
     );
+    let summary = CheckpointSummary {
+        settled: Some(Digest([0x33; 32])),
+        candidate: None,
+        log_bytes: 256,
+        checkpoint_bytes: 24,
+    };
+    check(&summary, "a3 00 5820 33*32 02 190100 03 1818");
 }
 
 fn accepts<T: for<'b> Decode<'b, ()> + PartialEq + Debug>(text: &str, expected: &T) {

@@ -3,6 +3,7 @@
 //! In: a vault, and an address or a package. Out: an up-to-date vault, a report, a new member. What never
 //! happens here: a decision about data; a lock on the store while the network is waited for.
 
+mod checkpoint;
 mod fork;
 mod mailbox;
 pub(crate) mod membership;
@@ -15,6 +16,7 @@ mod steps;
 mod sync;
 mod sync_point;
 
+pub use checkpoint::CheckpointFault;
 pub use package::{PackageReport, SyncPackage};
 pub(crate) use package::{apply as apply_package, make as make_package};
 pub use pairing::{Invitation, PendingDevice};

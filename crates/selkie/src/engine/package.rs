@@ -140,6 +140,9 @@ pub(crate) fn apply(
             segments: report.segments_applied,
             changes: report.changes_applied,
             bytes: bytes_done,
+            chunks: 0,
+            chunks_total: 0,
+            records: 0,
         });
     }
     vault.attend()?;

@@ -1,15 +1,15 @@
 //! The steps of a run: what the engine asks for is done here, and its answers are handed back.
 
-use selkie_core::sync::{Action, Engine, Known, PushPace};
+use selkie_core::sync::{Action, CheckpointsKnown, Engine, Known, PushPace};
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{
-    Head, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
+    CheckpointSummary, Head, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
 };
 use selkie_wire::roster::RosterEntry;
-use selkie_wire::{Digest, SegmentNumber};
+use selkie_wire::{Digest, RelayEpoch, SegmentNumber};
 
 use super::sync::{Hooks, SyncPhase, SyncProgress, SyncReport};
-use crate::store::{Identity, TrackedPosition};
+use crate::store::{Identity, Incoming, TrackedPosition};
 use crate::transport::{Transport, TransportError};
 use crate::vault::Vault;
 use crate::{Error, ErrorKind};
@@ -34,6 +34,11 @@ pub(super) struct Run<'a, 'b> {
     /// Pulled, and not yet applied.
     pub(super) page: Vec<Vec<u8>>,
     pub(super) empty_pages: u32,
+    /// What the relay said last of its checkpoints, and in which life of its storage.
+    pub(super) summary: CheckpointSummary,
+    pub(super) epoch: Option<RelayEpoch>,
+    /// A manifest that was judged.
+    pub(super) incoming: Option<Incoming>,
     /// The last own segment that the relay had before.
     pub(super) relay_had: SegmentNumber,
     /// Whether the relay shows less than before.
@@ -59,7 +64,11 @@ impl Run<'_, '_> {
             }
             let action = engine.next();
             let done = match action {
-                Action::Done => return Ok(()),
+                Action::Done => {
+                    // A checkpoint may have stood in for segments that were never pushed.
+                    let database = self.vault.database();
+                    return database.store_acknowledged(self.url, engine.acknowledged());
+                }
                 Action::Push(after) => self.push(&mut engine, after),
                 Action::Pull(request) => {
                     self.report.rounds += 1;
@@ -71,6 +80,10 @@ impl Run<'_, '_> {
                 Action::Apply(position) => self.apply(&mut engine, position),
                 Action::FetchRoster(from) => self.fetch_roster(&mut engine, from),
                 Action::PublishRoster => self.publish_roster(&mut engine),
+                Action::LookAtCheckpoint(digest) => self.look(&mut engine, digest),
+                Action::ApplyCheckpoint(digest) => self.join_checkpoint(&mut engine, digest),
+                Action::Cosign(digest) => self.cosign(&mut engine, digest),
+                Action::MakeCheckpoint => self.make_checkpoint(&mut engine),
             };
             match done {
                 Ok(()) => {}
@@ -83,6 +96,7 @@ impl Run<'_, '_> {
     fn known(&self) -> Result<Known, Error> {
         let database = self.vault.database();
         let state = database.relay_state(self.url)?;
+        let checkpoint = database.relay_checkpoint(self.url)?;
         Ok(Known {
             position: state.position,
             acknowledged: state.acknowledged,
@@ -90,10 +104,17 @@ impl Run<'_, '_> {
             own: database.own_head()?,
             unsealed: database.unsealed_count()? > 0,
             roster: self.identity.roster.last(),
+            checkpoints: CheckpointsKnown {
+                settled: checkpoint.settled,
+                candidate: checkpoint.candidate,
+                retained_from: database.retained_from()?,
+                log_bytes_min: self.vault.checkpoint_log_bytes_min(),
+                alone: self.identity.roster.live_members().take(2).count() == 1,
+            },
         })
     }
 
-    fn tell(&mut self, phase: SyncPhase) {
+    pub(super) fn tell(&mut self, phase: SyncPhase) {
         let (sent, received) = self.transport.traffic_bytes();
         let (sent, received) = (sent - self.traffic_before.0, received - self.traffic_before.1);
         self.report.bytes_sent = sent;
@@ -104,6 +125,9 @@ impl Run<'_, '_> {
             changes: self.report.changes_sent + self.report.changes_received,
             bytes: sent + received,
             changes_to_send: self.changes_to_send,
+            chunks: self.report.checkpoint_chunks,
+            chunks_total: self.report.checkpoint_chunks_total,
+            records: self.report.checkpoint_records,
         });
     }
 
@@ -188,6 +212,8 @@ impl Run<'_, '_> {
             (database.own_head()?, database.own_digest(response.head.number)?)
         };
         engine.pulled(&response, own, |_| own_digest)?;
+        self.summary = response.checkpoints.unwrap_or_default();
+        self.epoch = Some(response.epoch);
         self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
         self.went_back |= response.head.number < self.relay_had;
         self.relay_had = response.head.number;
@@ -226,7 +252,7 @@ impl Run<'_, '_> {
         if self.empty_pages > EMPTY_PAGES_MAX {
             return Err(selkie_core::sync::EngineError::Inconsistent.into());
         }
-        engine.applied();
+        engine.applied()?;
         self.tell(SyncPhase::Pull);
         Ok(())
     }
@@ -268,7 +294,7 @@ impl Run<'_, '_> {
 }
 
 /// Why a step did not succeed.
-enum Failure {
+pub(super) enum Failure {
     /// The relay does not know the vault: it can be told.
     Unknown,
     /// The run ends.
@@ -276,7 +302,7 @@ enum Failure {
 }
 
 impl Error {
-    fn from_transport(error: TransportError) -> Failure {
+    pub(super) fn from_transport(error: TransportError) -> Failure {
         match error {
             TransportError::Unknown => Failure::Unknown,
             other => Failure::Final(other.into()),

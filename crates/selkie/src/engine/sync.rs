@@ -1,9 +1,12 @@
 //! One run of sync with a relay.
 
+use std::collections::BTreeSet;
+
 pub use selkie_core::sync::Phase as SyncPhase;
 use selkie_core::sync::{Link, PushPace};
 use selkie_wire::SegmentNumber;
 
+use super::checkpoint::CheckpointFault;
 use super::steps::Run;
 use crate::store::{Database, EndedRun};
 use crate::transport::Transport;
@@ -20,6 +23,12 @@ pub struct SyncProgress {
     pub segments: u64,
     /// Changes sent and received so far.
     pub changes: u64,
+    /// Chunks of a checkpoint sent or received so far.
+    pub chunks: u64,
+    /// Of how many; a run that goes on where an earlier one stopped needs fewer.
+    pub chunks_total: u64,
+    /// Records of a checkpoint taken over so far.
+    pub records: u64,
     /// Bytes sent and received so far.
     pub bytes: u64,
     /// Own changes that were waiting when the run began; of these so many are sent when it ends.
@@ -53,6 +62,22 @@ pub struct SyncReport {
     pub segments_held: u64,
     /// Envelopes that were not this vault's, or not intact.
     pub segments_refused: u64,
+    /// Checkpoints taken over.
+    pub checkpoints_applied: u64,
+    /// Checkpoints of other devices that were compared, found right, and co-signed.
+    pub checkpoints_cosigned: u64,
+    /// Checkpoints made and sent.
+    pub checkpoints_made: u64,
+    /// Chunks of checkpoints sent and received.
+    pub checkpoint_chunks: u64,
+    /// Of how many.
+    pub checkpoint_chunks_total: u64,
+    /// Records of checkpoints sent and taken over.
+    pub checkpoint_records: u64,
+    /// What is wrong with the relay's checkpoints.
+    pub checkpoint_faults: Vec<CheckpointFault>,
+    /// Whether everything there is has arrived for the first time with this run.
+    pub initial_sync_completed: bool,
     /// Whether the relay has no more room for this vault: what is new stays here until it has.
     pub quota_exhausted: bool,
     /// The number of an own segment that the relay would not take; it and what follows stay here, and
@@ -101,6 +126,9 @@ pub(crate) fn run_recorded(
         push_bytes_max: if link == Link::Full { 0 } else { pace.bytes() },
         pace,
         changes_to_send,
+        summary: Default::default(),
+        epoch: None,
+        incoming: None,
     };
     let found_before = vault.database().findings()?;
     let mut outcome = run.drive();
@@ -109,25 +137,19 @@ pub(crate) fn run_recorded(
         outcome = super::fork::heal(vault, url, &run.identity, &mut *run.transport)
             .and_then(|()| run.drive());
     }
-    let mut found = vault.database().conflict_places()?;
+    let found = vault.database().conflict_places()?;
     // What a machine answers now need not wait for the next run.
     let attended = vault.attend();
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
-    let went_back = run.went_back;
-    let (mut report, pace) = (run.report, run.pace);
+    let (mut report, pace, went_back) = (run.report, run.pace, run.went_back);
     let mut database = vault.database();
-    let after = database.conflict_places()?;
-    report.conflicts_open = after.len() as u64;
-    report.conflicts_found =
-        found.union(&after).filter(|place| !before.contains(place)).count() as u64;
-    found.extend(before);
-    report.conflicts_resolved = found.difference(&after).count() as u64;
+    count_conflicts(&mut report, before, found, &database.conflict_places()?);
     report.segments_held = database.held_count()?;
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let ended_ms = vault.now_ms();
-    note_end(&mut database, url, (&outcome, &report), went_back, ended_ms)?;
+    note_end(&mut database, url, (&outcome, &mut report), went_back, ended_ms)?;
     let found_after = database.findings()?;
     let (error, push_bytes) = (outcome.as_ref().err(), pace.bytes());
     // A run that was stopped says nothing; the one before it is still the last one.
@@ -136,17 +158,32 @@ pub(crate) fn run_recorded(
         database.store_run(url, &ended)?;
     }
     drop(database);
+    if report.initial_sync_completed {
+        vault.tell(&[Event::initial_sync_completed()]);
+    }
     vault.tell(&Event::of_findings(&found_before, &found_after));
     outcome?;
     attended?;
     Ok(report)
 }
 
+/// Records and paths.
+type Places = BTreeSet<(i64, Vec<u8>)>;
+
+/// Counts the conflicts that were open before a run, during it and after it.
+fn count_conflicts(report: &mut SyncReport, before: Places, mut found: Places, after: &Places) {
+    report.conflicts_open = after.len() as u64;
+    report.conflicts_found =
+        found.union(after).filter(|place| !before.contains(place)).count() as u64;
+    found.extend(before);
+    report.conflicts_resolved = found.difference(after).count() as u64;
+}
+
 /// Remembers of a run that ended what the next one, and a person, should know.
 fn note_end(
     database: &mut Database,
     url: &str,
-    (outcome, report): (&Result<(), Error>, &SyncReport),
+    (outcome, report): (&Result<(), Error>, &mut SyncReport),
     went_back: bool,
     ended_ms: u64,
 ) -> Result<(), Error> {
@@ -154,6 +191,8 @@ fn note_end(
         // A damaged or missing segment may be whole the next time.
         let whole = report.segments_refused == 0 && database.waiting_count()? == 0;
         database.note_wholeness(url, whole, ended_ms)?;
+        report.initial_sync_completed =
+            whole && !database.is_ahead()? && database.complete_initial_sync(ended_ms)?;
         database.guard_run_ends()?;
         let roster = database.identity()?.roster;
         database.note_withheld(&roster, ended_ms)?;

@@ -14,12 +14,13 @@ use selkie_core::seal::Heads;
 use selkie_core::sync::Position;
 use selkie_wire::DeviceId;
 
+use super::checkpoint::begin_anew;
 use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
 use super::deletion_guard::{Guard, MassDelete};
 use super::identity::{Identity, from_sql};
 use super::incarnation::store_incarnations;
-use super::receive::{Body, heads, hear, inbox, receive, store_heads};
+use super::receive::{Body, accept, heads, hear, inbox, receive, store_heads};
 use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
 use crate::watch::{Event, EventKind};
@@ -72,9 +73,13 @@ impl Database {
         let mut applied = Applied::default();
         let mut work = || {
             let bodies = receive(&sql, &mut inbox, &frozen, envelopes, now_ms, &mut applied)?;
+            if !bodies.is_empty() {
+                begin_anew(&sql)?;
+            }
             store_heads(&sql, &inbox.heads)?;
             store_incarnations(&sql, &inbox.incarnations)?;
             let mut rows = Rows::new(&sql, cache)?;
+            accept(&sql, &bodies)?;
             hear(&sql, &inbox, &bodies, now_ms)?;
             merge_bodies(&mut rows, identity.device_id(), bodies, now_ms, &mut applied)?;
             let found = guard.judge(&mut rows, &applied.events)?;
@@ -161,9 +166,9 @@ fn merge_bodies(
             applied.changes += 1;
             for key in keys {
                 let span =
-                    stamps.entry(key).or_insert(Span { first: stamp, last: (stamp, device) });
+                    stamps.entry(key).or_insert(Span { first: stamp, last: (stamp, Some(device)) });
                 span.first = span.first.min(stamp);
-                span.last = span.last.max((stamp, device));
+                span.last = span.last.max((stamp, Some(device)));
             }
         }
     }
@@ -174,19 +179,19 @@ fn merge_bodies(
     save_touched(rows, &touched, records, now_ms, applied)
 }
 
-/// When a record's new changes were made, and by whom the last.
-struct Span {
-    first: Stamp,
-    last: (Stamp, DeviceId),
+/// When a record's new changes were made, and by whom the last; a checkpoint does not say it.
+pub(super) struct Span {
+    pub(super) first: Stamp,
+    pub(super) last: (Stamp, Option<DeviceId>),
 }
 
-type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
+pub(super) type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
 
 /// The records a page touches: as they were, when they were written, and what was overwritten.
-struct Touched {
-    stored: Stored,
-    stamps: BTreeMap<RecordKey, Span>,
-    overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
+pub(super) struct Touched {
+    pub(super) stored: Stored,
+    pub(super) stamps: BTreeMap<RecordKey, Span>,
+    pub(super) overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
 }
 
 fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error> {
@@ -195,7 +200,7 @@ fn load_touched(rows: &mut Rows<'_>, changes: &[Change]) -> Result<Stored, Error
     keys.into_iter().map(|key| Ok((key.clone(), rows.load(key)?))).collect()
 }
 
-fn save_touched(
+pub(super) fn save_touched(
     rows: &mut Rows<'_>,
     Touched { stored, stamps, overwritten }: &Touched,
     mut records: BTreeMap<RecordKey, selkie_core::change::Registers>,
@@ -220,7 +225,7 @@ fn save_touched(
             stored: before,
             registers: &registers,
             stamps: (span.first, span.last.0),
-            by: Some(span.last.1),
+            by: span.last.1,
             overwritten: &overwritten,
         };
         rows.save(&changed, &shown, now_ms)?;

@@ -107,18 +107,18 @@ pub(super) fn own_chain(sql: &Connection, device: DeviceId) -> Result<DeviceId, 
 
 /// The further chains known of all devices.
 pub(super) fn incarnations(sql: &Connection, roster: &Roster) -> Result<Incarnations, Error> {
-    let mut statement = sql.prepare_cached("SELECT member, token FROM incarnation")?;
-    let rows = statement
-        .query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, [u8; 32]>(1)?)))?;
     let mut known = Incarnations::default();
-    for row in rows {
-        let (member, token) = row?;
-        known.insert(
-            roster,
-            Incarnation { member: DeviceId(member), token: IncarnationToken(token) },
-        );
+    for (member, token) in tokens(sql)? {
+        known.insert(roster, Incarnation { member, token: IncarnationToken(token) });
     }
     Ok(known)
+}
+
+/// The members with further chains, and what those began with.
+pub(super) fn tokens(sql: &Connection) -> Result<Vec<(DeviceId, [u8; 32])>, Error> {
+    let mut statement = sql.prepare_cached("SELECT member, token FROM incarnation")?;
+    let tokens = statement.query_map([], |row| Ok((DeviceId(row.get(0)?), row.get(1)?)))?;
+    Ok(tokens.collect::<Result<_, _>>()?)
 }
 
 /// Keeps the chains that were learned.

@@ -9,6 +9,7 @@
 mod apply;
 mod attention;
 mod chain_file;
+mod checkpoint;
 mod conflicts;
 mod context;
 mod database;
@@ -46,6 +47,7 @@ mod views;
 
 pub(crate) use apply::{Applied, TrackedPosition};
 pub(crate) use attention::{Resolver, answer};
+pub(crate) use checkpoint::{Built, Incoming, OpenedShard, SealedShard, malformed};
 pub(crate) use database::{BUSY_TIMEOUT, CACHE_KIB, Database};
 pub(crate) use files::{StoreFiles, create_store};
 pub(crate) use fork::Theirs;

@@ -35,7 +35,8 @@ impl Database {
     pub(crate) fn unsent_count(&self) -> Result<u64, Error> {
         let sealed: i64 = self.connection.query_row(
             "SELECT coalesce(sum(changes), 0) FROM segment
-             WHERE number > (SELECT coalesce(max(acknowledged), 0) FROM relay)",
+             WHERE length(bytes) > 0
+             AND number > (SELECT coalesce(max(acknowledged), 0) FROM relay)",
             [],
             |row| row.get(0),
         )?;
@@ -64,14 +65,15 @@ impl Database {
         Ok(digest.map(Digest))
     }
 
-    /// Own envelopes after a number, in order, at most so many.
+    /// Own envelopes after a number that are still here, in order, at most so many.
     pub(crate) fn own_segments(
         &self,
         after: SegmentNumber,
         count: u64,
     ) -> Result<Vec<Vec<u8>>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT bytes FROM segment WHERE number > ?1 ORDER BY number LIMIT ?2",
+            "SELECT bytes FROM segment WHERE number > ?1 AND length(bytes) > 0
+             ORDER BY number LIMIT ?2",
         )?;
         let segments = statement.query_map([to_sql(after.0), to_sql(count)], |row| row.get(0))?;
         Ok(segments.collect::<Result<_, _>>()?)
@@ -112,7 +114,8 @@ impl Database {
         bytes_max: usize,
     ) -> Result<Outgoing, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, bytes FROM segment WHERE number > ?1 ORDER BY number",
+            "SELECT number, bytes FROM segment WHERE number > ?1 AND length(bytes) > 0
+             ORDER BY number",
         )?;
         let mut rows = statement.query([to_sql(after.0)])?;
         let (mut outgoing, mut size_bytes) = (Outgoing::default(), 0);
@@ -256,7 +259,8 @@ pub(super) fn each_own_segment(
     identity: &Identity,
     mut each: impl FnMut(SegmentNumber, SegmentBody) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut statement = sql.prepare_cached("SELECT bytes FROM segment ORDER BY number")?;
+    let mut statement =
+        sql.prepare_cached("SELECT bytes FROM segment WHERE length(bytes) > 0 ORDER BY number")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let envelope = Envelope::parse(row.get(0)?).map_err(|_| damaged())?;

@@ -8,6 +8,7 @@ use selkie_core::sync::{HoldReason, Inbox, Verdict};
 use selkie_wire::{DeviceId, Digest, SegmentNumber};
 
 use super::apply::Applied;
+use super::checkpoint::note_accepted;
 use super::deletion_guard::{self, Frozen};
 use super::findings::{Heard, note_second_history};
 use super::identity::{Identity, segment_number, to_sql};
@@ -139,6 +140,16 @@ pub(super) fn receive(
 /// The last segment opened of a chain.
 fn head_of(inbox: &Inbox<'_>, device: DeviceId) -> SegmentNumber {
     inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number)
+}
+
+/// Notes the segments that opened, for whoever covers them by a checkpoint.
+pub(super) fn accept(sql: &Connection, bodies: &[Body]) -> Result<(), Error> {
+    for body in bodies {
+        let own = body.changes.last().filter(|change| change.dot.device == body.device);
+        let last = own.map(|change| change.dot.number);
+        note_accepted(sql, body.device, (body.number, body.digest), last)?;
+    }
+    Ok(())
 }
 
 /// Holds what the opened segments say of others against what was seen here.

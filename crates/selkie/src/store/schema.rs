@@ -10,6 +10,7 @@ const APPLICATION_ID: i64 = 0x534c_4b31;
 const STEPS: &[&str] = &[
     include_str!("schema/1_records.sql"),
     include_str!("schema/2_incarnations.sql"),
+    include_str!("schema/3_checkpoint.sql"),
     include_str!("schema/4_sync_state.sql"),
     include_str!("schema/5_members.sql"),
     include_str!("schema/8_query.sql"),

@@ -10,6 +10,7 @@ use selkie_core::merge::{
 use selkie_core::record::{Document, RecordKey, Schema};
 use selkie_wire::DeviceId;
 
+use super::checkpoint::note_dead;
 use super::purge::DELETED_KEPT_MS;
 use super::rows::{Changed, Rows, StoredRecord};
 use super::validation::check_valid;
@@ -221,6 +222,9 @@ impl Touched {
         let mut overwritten = Vec::new();
         let change = (key, dot, stamp);
         apply_own(&mut registers, change, operations, &mut |past| overwritten.push(past));
+        let dots: Vec<_> =
+            overwritten.iter().map(|past| (past.path.clone(), past.sibling.dot)).collect();
+        note_dead(rows.connection, key, dot, &dots)?;
         let overwritten: Vec<_> = overwritten.iter().collect();
         // Uncontested, every policy shows the one value there is: what was wanted.
         let shown = if registers.is_contested() || !resolution.is_empty() {

@@ -1,5 +1,7 @@
 //! HTTP to a relay (`docs/PROTOCOL.md`), by ureq and rustls.
 
+mod date;
+
 use std::borrow::Borrow;
 use std::time::Duration;
 
@@ -8,11 +10,13 @@ use selkie_core::keys::{DeviceSecrets, RecoveryCode};
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::limits::{RESPONSE_BYTES_MAX, ROSTER_ENTRIES_MAX};
 use selkie_wire::relay::{
-    ChallengeRequest, ChallengeResponse, HealthResponse, MEDIA_TYPE, PullRequest, PullResponse,
-    PushRequest, PushResponse, RecoverRequest, RosterEntries, RosterHead, TokenRequest,
-    TokenResponse, WaitRequest, WaitResponse, origin_of, problem_code,
+    ChallengeRequest, ChallengeResponse, CosignRequest, CosignResponse, FetchChunksRequest,
+    FetchChunksResponse, HealthResponse, MEDIA_TYPE, ManifestResponse, PullRequest, PullResponse,
+    PushRequest, PushResponse, PutChunksRequest, PutChunksResponse, PutManifestRequest,
+    PutManifestResponse, RecoverRequest, RosterEntries, RosterHead, TokenRequest, TokenResponse,
+    WaitRequest, WaitResponse, origin_of, problem_code,
 };
-use selkie_wire::{MailboxId, VaultId, cbor};
+use selkie_wire::{Digest, MailboxId, VaultId, cbor};
 use ureq::Agent;
 use ureq::http::Response;
 
@@ -127,6 +131,47 @@ impl<D: Borrow<DeviceSecrets>> Transport for Http<D> {
         }
     }
 
+    fn put_chunks(
+        &mut self,
+        request: &PutChunksRequest,
+    ) -> Result<PutChunksResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/chunks", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn fetch_chunks(
+        &mut self,
+        request: &FetchChunksRequest,
+    ) -> Result<FetchChunksResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/chunks/fetch", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn put_manifest(
+        &mut self,
+        request: &PutManifestRequest,
+    ) -> Result<PutManifestResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/checkpoints", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
+    fn manifest(&mut self, digest: Digest) -> Result<Option<ManifestResponse>, TransportError> {
+        let path = format!("/v1/vaults/{}/checkpoints/{digest}", self.vault);
+        self.with_token(|client, token| {
+            let answer = client.get(&path, Some(token))?;
+            if answer.status == 404 { Ok(None) } else { answer.cbor().map(Some) }
+        })
+    }
+
+    fn cosign(
+        &mut self,
+        digest: Digest,
+        request: &CosignRequest,
+    ) -> Result<CosignResponse, TransportError> {
+        let path = format!("/v1/vaults/{}/checkpoints/{digest}/cosign", self.vault);
+        self.with_token(|client, token| client.post(&path, Some(token), request))
+    }
+
     fn traffic_bytes(&self) -> (u64, u64) {
         (self.client.sent_bytes, self.client.received_bytes)
     }
@@ -208,28 +253,6 @@ pub(crate) fn health(url: &str) -> Result<Health, TransportError> {
     Ok(Health { protocol, date_ms, took })
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7), in milliseconds since 1970.
-fn parse_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split(' ').skip(1);
-    let day: u64 = parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
-    let month = parts.next()?;
-    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
-    let year: u64 = parts.next()?.parse().ok().filter(|year| (1970..10_000).contains(year))?;
-    let mut time = parts.next()?.split(':').map(|part| part.parse::<u64>().ok());
-    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // Years that begin in March, so that the leap day comes last (Howard Hinnant).
-    let year = year - u64::from(month <= 2);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let (era, of_era) = (year / 400, year % 400);
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000)
-}
-
 impl Client {
     fn new(url: &str) -> Result<Self, TransportError> {
         let origin = origin_of(url).ok_or(TransportError::Address(
@@ -296,7 +319,7 @@ impl Client {
         let retry_after_ms =
             retry_after.and_then(|text| text.parse::<u64>().ok()).map(|s| s.saturating_mul(1000));
         let date = response.headers().get("Date").and_then(|value| value.to_str().ok());
-        let date_ms = date.and_then(parse_date);
+        let date_ms = date.and_then(date::parse_date);
         let body = response
             .body_mut()
             .with_config()
@@ -393,20 +416,6 @@ mod tests {
             "http://localhost.r.example",
         ] {
             assert!(matches!(Client::new(bad), Err(TransportError::Address(_))), "{bad}");
-        }
-    }
-
-    #[test]
-    fn dates_of_answers_are_read() {
-        for (text, at_ms) in [
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777_000)),
-            ("Thu, 29 Feb 2024 00:00:00 GMT", Some(1_709_164_800_000)),
-            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
-            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
-            ("Sun, 06 Nov 1994 25:49:37 GMT", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_date(text), at_ms, "{text}");
         }
     }
 

@@ -1,16 +1,21 @@
 //! A relay in memory, for tests of apps: real rules, no network.
 
+mod checkpoints;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX};
 use selkie_wire::relay::{
-    Head, PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
+    CosignRequest, CosignResponse, FetchChunksRequest, FetchChunksResponse, Head, ManifestResponse,
+    PullRequest, PullResponse, PushOutcome, PushRequest, PushResponse, PutChunksRequest,
+    PutChunksResponse, PutManifestRequest, PutManifestResponse, RosterEntries,
 };
 use selkie_wire::{
     Cursor, DeviceId, Digest, Envelope, IncarnationToken, RelayEpoch, Roster, SegmentNumber,
 };
 
+use self::checkpoints::{Checkpoints, later};
 use super::{Transport, TransportError};
 
 /// A relay that lives as long as its last handle.
@@ -42,10 +47,14 @@ struct State {
     epoch: RelayEpoch,
     roster: Vec<Vec<u8>>,
     segments: Vec<Stored>,
+    /// The cursor of the last segment stored.
+    cursor: u64,
+    checkpoints: Checkpoints,
 }
 
 #[derive(Clone, Debug)]
 struct Stored {
+    cursor: u64,
     device: DeviceId,
     number: SegmentNumber,
     digest: Digest,
@@ -57,17 +66,24 @@ impl Default for State {
         use selkie_core::ports::RandomSource;
         // A test relay without randomness still works: it then only cannot show that it was wiped.
         let epoch = crate::system::SystemRandom.array().unwrap_or_default();
-        Self { epoch: RelayEpoch(epoch), roster: Vec::new(), segments: Vec::new() }
+        Self {
+            epoch: RelayEpoch(epoch),
+            roster: Vec::new(),
+            segments: Vec::new(),
+            cursor: 0,
+            checkpoints: Checkpoints::default(),
+        }
     }
 }
 
 impl State {
     fn head(&self, device: DeviceId) -> Head {
         let last = self.segments.iter().rev().find(|stored| stored.device == device);
-        last.map_or_else(Head::default, |stored| Head {
+        let head = last.map_or_else(Head::default, |stored| Head {
             number: stored.number,
             digest: Some(stored.digest),
-        })
+        });
+        later(head, self.checkpoints.base(device))
     }
 
     /// A chain of a live member; none for anyone else.
@@ -89,10 +105,18 @@ impl State {
         if let Some(known) = known {
             return if known.digest == digest { PushOutcome::Duplicate } else { PushOutcome::Fork };
         }
-        if Some(number) != self.head(device).number.next() {
+        if let Some((base, covered)) = self.checkpoints.base(device).filter(|it| number <= it.0) {
+            let same = number < base || digest == covered;
+            return if same { PushOutcome::Duplicate } else { PushOutcome::Fork };
+        }
+        let before = SegmentNumber(number.0.saturating_sub(1));
+        let bridged = self.checkpoints.bridges(device, before, envelope.header().previous);
+        if Some(number) != self.head(device).number.next() && !bridged {
             return PushOutcome::Gap;
         }
-        self.segments.push(Stored { device, number, digest, bytes: envelope.into_bytes() });
+        self.cursor += 1;
+        let (cursor, bytes) = (self.cursor, envelope.into_bytes());
+        self.segments.push(Stored { cursor, device, number, digest, bytes });
         PushOutcome::Stored
     }
 }
@@ -126,7 +150,8 @@ impl MemoryRelay {
     pub fn stored_bytes(&self) -> Vec<Vec<u8>> {
         let state = self.state();
         let segments = state.segments.iter().map(|stored| stored.bytes.clone());
-        state.roster.iter().cloned().chain(segments).collect()
+        let checkpoints = state.checkpoints.stored_bytes();
+        state.roster.iter().cloned().chain(segments).chain(checkpoints).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -148,21 +173,24 @@ impl MemoryTransport {
 impl Transport for MemoryTransport {
     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
         let (state, chain) = self.as_member(request.incarnation)?;
-        let end = state.segments.len() as u64;
+        let end = state.cursor;
         let known = request.epoch == Some(state.epoch) && request.cursor.0 <= end;
         let mut cursor = if known { request.cursor.0 } else { 0 };
         let (mut envelopes, mut size_bytes) = (Vec::new(), 0);
-        for stored in state.segments.iter().skip(usize::try_from(cursor).unwrap_or(usize::MAX)) {
+        let (start, mut full) = (cursor, false);
+        for stored in state.segments.iter().filter(|stored| stored.cursor > start) {
             if stored.device != chain {
                 size_bytes += stored.bytes.len();
-                let full = size_bytes > PAGE_BYTES_MAX || envelopes.len() == PAGE_SEGMENTS_MAX;
+                full = size_bytes > PAGE_BYTES_MAX || envelopes.len() == PAGE_SEGMENTS_MAX;
                 if full && !envelopes.is_empty() {
                     break;
                 }
+                full = false;
                 envelopes.push(stored.bytes.clone().into());
             }
-            cursor += 1;
+            cursor = stored.cursor;
         }
+        cursor = if full { cursor } else { end };
         let response = PullResponse {
             epoch: state.epoch,
             envelopes,
@@ -170,6 +198,7 @@ impl Transport for MemoryTransport {
             more: cursor < end,
             head: state.head(chain),
             roster: RosterNumber((state.roster.len() as u64).saturating_sub(1)),
+            checkpoints: Some(state.summary()),
         };
         drop(state);
         self.traffic_bytes.1 += size_bytes as u64;
@@ -207,6 +236,48 @@ impl Transport for MemoryTransport {
             state.roster = entries;
         }
         Ok(())
+    }
+
+    fn put_chunks(
+        &mut self,
+        request: &PutChunksRequest,
+    ) -> Result<PutChunksResponse, TransportError> {
+        let (mut state, device) = self.as_member(None)?;
+        let put = |chunk: &minicbor::bytes::ByteVec| state.put_chunk(device, chunk.to_vec());
+        let outcomes = request.chunks.iter().map(put).collect();
+        drop(state);
+        self.traffic_bytes.0 += request.chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        Ok(PutChunksResponse { outcomes })
+    }
+
+    fn fetch_chunks(
+        &mut self,
+        request: &FetchChunksRequest,
+    ) -> Result<FetchChunksResponse, TransportError> {
+        let chunks = self.as_member(None)?.0.chunks(&request.digests);
+        self.traffic_bytes.1 += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        Ok(FetchChunksResponse { chunks: chunks.into_iter().map(Into::into).collect() })
+    }
+
+    fn put_manifest(
+        &mut self,
+        request: &PutManifestRequest,
+    ) -> Result<PutManifestResponse, TransportError> {
+        self.traffic_bytes.0 += request.manifest.len() as u64;
+        Ok(self.as_member(None)?.0.put_manifest(self.device, request.manifest.to_vec()))
+    }
+
+    fn manifest(&mut self, digest: Digest) -> Result<Option<ManifestResponse>, TransportError> {
+        Ok(self.as_member(None)?.0.manifest(digest))
+    }
+
+    fn cosign(
+        &mut self,
+        digest: Digest,
+        request: &CosignRequest,
+    ) -> Result<CosignResponse, TransportError> {
+        let outcome = self.as_member(None)?.0.cosign(self.device, digest, &request.signature);
+        Ok(CosignResponse { outcome })
     }
 
     fn traffic_bytes(&self) -> (u64, u64) {

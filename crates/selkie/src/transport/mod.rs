@@ -12,9 +12,12 @@ mod session;
 
 use std::fmt;
 
+use selkie_wire::Digest;
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{
-    PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries, WaitRequest,
+    CosignRequest, CosignResponse, FetchChunksRequest, FetchChunksResponse, ManifestResponse,
+    PullRequest, PullResponse, PushRequest, PushResponse, PutChunksRequest, PutChunksResponse,
+    PutManifestRequest, PutManifestResponse, RosterEntries, WaitRequest,
 };
 
 pub use folder::Folder;
@@ -143,6 +146,53 @@ pub trait Transport {
         Ok(Waited::Unsupported)
     }
 
+    /// Sends chunks of a checkpoint, before the manifest that names them.
+    ///
+    /// # Errors
+    /// [`TransportError::NoCheckpoints`], unless the transport carries checkpoints. Such a one says of
+    /// them in its answers to [`pull`](Self::pull), and need not be asked otherwise.
+    fn put_chunks(&mut self, _: &PutChunksRequest) -> Result<PutChunksResponse, TransportError> {
+        Err(TransportError::NoCheckpoints)
+    }
+
+    /// Fetches chunks by name, as many as go into one answer.
+    ///
+    /// # Errors
+    /// As [`put_chunks`](Self::put_chunks).
+    fn fetch_chunks(
+        &mut self,
+        _: &FetchChunksRequest,
+    ) -> Result<FetchChunksResponse, TransportError> {
+        Err(TransportError::NoCheckpoints)
+    }
+
+    /// Sends a checkpoint's manifest.
+    ///
+    /// # Errors
+    /// As [`put_chunks`](Self::put_chunks).
+    fn put_manifest(
+        &mut self,
+        _: &PutManifestRequest,
+    ) -> Result<PutManifestResponse, TransportError> {
+        Err(TransportError::NoCheckpoints)
+    }
+
+    /// Fetches a manifest by name; `None` if it is not there any more.
+    ///
+    /// # Errors
+    /// As [`put_chunks`](Self::put_chunks).
+    fn manifest(&mut self, _: Digest) -> Result<Option<ManifestResponse>, TransportError> {
+        Err(TransportError::NoCheckpoints)
+    }
+
+    /// Co-signs a checkpoint.
+    ///
+    /// # Errors
+    /// As [`put_chunks`](Self::put_chunks).
+    fn cosign(&mut self, _: Digest, _: &CosignRequest) -> Result<CosignResponse, TransportError> {
+        Err(TransportError::NoCheckpoints)
+    }
+
     /// Bytes of request and response bodies so far: (sent, received).
     fn traffic_bytes(&self) -> (u64, u64);
 }
@@ -177,6 +227,8 @@ pub enum TransportError {
     NotFound,
     /// The roster there has another history.
     RosterFork,
+    /// This transport has no checkpoints.
+    NoCheckpoints,
     /// The relay refused, for a reason it gives.
     Refused(String),
     /// What came back is no relay's answer.
@@ -205,6 +257,7 @@ impl fmt::Display for TransportError {
             Self::RosterFork => f.write_str(
                 "the relay holds another history of this vault's roster; nothing was changed",
             ),
+            Self::NoCheckpoints => f.write_str("this transport has no checkpoints"),
             Self::Refused(why) => write!(f, "the relay refused: {why}"),
             Self::Garbage => f.write_str(
                 "what answers there is no Selkie relay, or a broken one; check the address",

@@ -1,6 +1,7 @@
 //! The vault: an app's way to everything.
 
 mod building;
+mod checkpoints;
 mod conflicts;
 mod keys;
 mod members;
@@ -15,10 +16,12 @@ pub(crate) use reading::WeakVault;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use selkie_core::keys::roster::create_vault;
 use selkie_core::keys::{AdminKey, DeviceSecrets, RecoveryCode};
+use selkie_wire::limits::CHECKPOINT_LOG_BYTES_MIN;
 use selkie_wire::{DeviceId, Digest, VaultId};
 
 use crate::collection::Collection;
@@ -71,6 +74,7 @@ struct Inner {
     watchers: Watchers,
     resolvers: RwLock<HashMap<String, Arc<Resolver>>>,
     clock: RwLock<Clock>,
+    checkpoint_log_bytes_min: AtomicU64,
 }
 
 /// Tells the wall time in milliseconds since 1970 (UTC).
@@ -194,6 +198,7 @@ impl Vault {
                 watchers: Watchers::default(),
                 resolvers: RwLock::default(),
                 clock: RwLock::new(Box::new(system::now_ms)),
+                checkpoint_log_bytes_min: AtomicU64::new(CHECKPOINT_LOG_BYTES_MIN),
             }),
         };
         vault.go_on_building()?;

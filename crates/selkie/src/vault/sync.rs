@@ -84,16 +84,6 @@ impl Vault {
         self.database().unsent_count()
     }
 
-    /// Whether all that the other devices had sent when this device first synced is here. Before that
-    /// an app may say "still fetching" where a list is short.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn initial_sync_complete(&self) -> Result<bool, Error> {
-        // The one place that decides it: one run with a relay has come to its end.
-        Ok(self.database().relays()?.iter().any(|relay| relay.last_success_ms.is_some()))
-    }
-
     /// Agrees to deletions that were held because they take too much of a collection
     /// ([`Status::held_deletions`]): applies them, and what waited behind them. Not to agree is to leave
     /// them held. Returns how many changes were applied.

@@ -602,11 +602,10 @@ fn in_the_background_a_first_sync_is_waited_for_and_hints_are_heard() {
     assert!(manager.wait_for_initial_sync(Duration::from_secs(60)));
     assert!(has(&laptop, "before"));
     // From here on only the relay's hint brings the next one before a minute is over.
-    assert!(arrivals.next_within(Duration::from_secs(60)).is_some());
     put(&phone, "after");
     phone.vault.sync(&http.url(), &mut |_| {}).unwrap();
-    let arrived = arrivals.next_within(Duration::from_secs(60)).expect("it arrives by itself");
-    assert_eq!(arrived.id, "after");
+    let mut next = || arrivals.next_within(Duration::from_secs(60)).expect("it arrives by itself");
+    while next().id != "after" {}
     manager.stop();
     assert_eq!(manager.state().link, Link::Idle);
 }

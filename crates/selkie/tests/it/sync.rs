@@ -204,6 +204,7 @@ fn watchers_hear_of_what_arrives() {
     sync(&laptop, &relay.url());
     let event = watch.try_next().unwrap();
     assert!(event.remote && event.id == "n");
+    assert_eq!(watch.try_next().unwrap().kind, selkie::EventKind::InitialSyncCompleted);
     assert_eq!(watch.try_next(), None);
 }
 

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one writer thread that commits waiting writes together, and a few
 //! connections that read beside it.
 
+mod checkpoints;
 mod reads;
 mod schema;
 mod writer;
@@ -12,13 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use selkie_wire::ids::RosterNumber;
+use selkie_wire::relay::{CosignOutcome, PushOutcome};
 use selkie_wire::{MailboxId, RelayEpoch, VaultId};
 use tokio::sync::Semaphore;
 
 use self::writer::Writer;
 use super::{
-    Judged, Message, MessageOutcome, PullPlan, Pulled, PushPlan, Pushed, Reply, Room,
-    RosterOutcome, RosterPage, RosterPlan, Store, StoreError,
+    CosignPlan, FetchPlan, Judged, ManifestPlan, ManifestPut, ManifestQuery, Message,
+    MessageOutcome, PullPlan, Pulled, PushPlan, Pushed, PutChunksPlan, Reply, Room, RosterOutcome,
+    RosterPage, RosterPlan, Store, StoreError, StoredManifest,
 };
 use crate::error::RelayError;
 use crate::limits::READERS;
@@ -94,6 +97,29 @@ impl Store for SqliteStore {
     fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>> {
         let epoch = self.epoch;
         self.read(move |connection| reads::has_news(connection, &plan, epoch))
+    }
+
+    fn put_chunks(&self, plan: PutChunksPlan) -> Reply<'_, Judged<Vec<PushOutcome>>> {
+        let bytes = plan.chunks.iter().flatten().map(|(_, bytes)| bytes.len()).sum();
+        self.writer.submit(plan, bytes, checkpoints::put_chunks)
+    }
+
+    fn chunks(&self, plan: FetchPlan) -> Reply<'_, Judged<Vec<Vec<u8>>>> {
+        self.read(move |connection| checkpoints::chunks(connection, &plan))
+    }
+
+    fn put_manifest(&self, plan: ManifestPlan) -> Reply<'_, Judged<ManifestPut>> {
+        let bytes = plan.manifest.bytes().len();
+        self.writer.submit(plan, bytes, checkpoints::put_manifest)
+    }
+
+    fn manifest(&self, query: ManifestQuery) -> Reply<'_, Judged<Option<StoredManifest>>> {
+        self.read(move |connection| checkpoints::manifest(connection, &query))
+    }
+
+    fn cosign(&self, plan: CosignPlan) -> Reply<'_, Judged<CosignOutcome>> {
+        let bytes = plan.signature.len();
+        self.writer.submit(plan, bytes, checkpoints::cosign)
     }
 
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {

@@ -6,7 +6,9 @@ use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, ROSTER_PAGE_BYTES_M
 use selkie_wire::relay::Head;
 use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
 
+use super::super::checkpoints::Chain;
 use super::super::{Judged, PullPlan, Pulled, RosterPage};
+use super::checkpoints;
 
 /// A vault's row.
 pub(super) struct VaultRow {
@@ -14,6 +16,7 @@ pub(super) struct VaultRow {
     pub(super) roster_last: RosterNumber,
     pub(super) cursor: u64,
     pub(super) used_bytes: u64,
+    pub(super) log_bytes: u64,
 }
 
 /// SQLite's integers are signed; none of ours comes near their end.
@@ -21,19 +24,22 @@ pub(super) fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn number_at(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn number_at(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
 pub(super) fn vault(connection: &Connection, vault: VaultId) -> rusqlite::Result<Option<VaultRow>> {
     connection
-        .prepare_cached("SELECT id, roster_last, cursor, used_bytes FROM vaults WHERE vault = ?1")?
+        .prepare_cached(
+            "SELECT id, roster_last, cursor, used_bytes, log_bytes FROM vaults WHERE vault = ?1",
+        )?
         .query_row(params![vault.as_bytes()], |row| {
             Ok(VaultRow {
                 id: row.get(0)?,
                 roster_last: RosterNumber(number_at(row, 1)?),
                 cursor: number_at(row, 2)?,
                 used_bytes: number_at(row, 3)?,
+                log_bytes: number_at(row, 4)?,
             })
         })
         .optional()
@@ -52,20 +58,24 @@ pub(super) fn recovers(
         .optional()
 }
 
-/// A device's row id and head; none before its first segment.
+/// A device's row id and chain; none before its first segment.
 pub(super) fn device(
     connection: &Connection,
     vault_id: i64,
     device: DeviceId,
-) -> rusqlite::Result<Option<(i64, Head)>> {
+) -> rusqlite::Result<Option<(i64, Chain)>> {
     connection
         .prepare_cached(
-            "SELECT id, number, digest FROM devices WHERE vault_id = ?1 AND device = ?2",
+            "SELECT id, number, digest, base, base_digest FROM devices
+             WHERE vault_id = ?1 AND device = ?2",
         )?
         .query_row(params![vault_id, device.as_bytes()], |row| {
-            let number = SegmentNumber(number_at(row, 1)?);
-            let digest = row.get::<_, Option<[u8; 32]>>(2)?.map(Digest);
-            Ok((row.get(0)?, Head { number, digest }))
+            let head_at = |column: usize| {
+                let number = SegmentNumber(number_at(row, column)?);
+                let digest = row.get::<_, Option<[u8; 32]>>(column + 1)?.map(Digest);
+                Ok::<_, rusqlite::Error>(Head { number, digest })
+            };
+            Ok((row.get(0)?, Chain { head: head_at(1)?, base: head_at(3)? }))
         })
         .optional()
 }
@@ -117,8 +127,14 @@ pub(super) fn pull(
     }
     let known = plan.epoch == Some(epoch) && plan.cursor.0 <= row.cursor;
     let start = if known { plan.cursor.0 } else { 0 };
-    let (device_id, head) = device(&snapshot, row.id, plan.chain)?.unwrap_or_default();
-    let mut page = Pulled { envelopes: Vec::new(), cursor: Cursor(row.cursor), more: false, head };
+    let (device_id, chain) = device(&snapshot, row.id, plan.chain)?.unwrap_or_default();
+    let mut page = Pulled {
+        envelopes: Vec::new(),
+        cursor: Cursor(row.cursor),
+        more: false,
+        head: chain.head,
+        checkpoints: checkpoints::summary(&snapshot, &row)?,
+    };
     let mut statement = snapshot.prepare_cached(
         "SELECT cursor, length(bytes), bytes FROM segments
          WHERE vault_id = ?1 AND cursor > ?2 AND device_id <> ?3 ORDER BY cursor",

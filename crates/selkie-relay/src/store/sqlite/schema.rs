@@ -15,7 +15,7 @@ const LOCK_NAME: &str = "relay.lock";
 /// "SLKR": says whose file this is (`PRAGMA application_id`).
 pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SLKR");
 /// Version of the layout (`PRAGMA user_version`).
-pub(crate) const FORMAT: i32 = 1;
+pub(crate) const FORMAT: i32 = 2;
 
 /// One row a segment: a row a change is three times slower. `bytes` comes last, so that the columns
 /// before it are read without touching the pages it overflows to.
@@ -63,6 +63,34 @@ CREATE TABLE messages (
     PRIMARY KEY (mailbox, slot)
 ) STRICT;
 CREATE INDEX messages_by_expiry ON messages (expires_ms);
+";
+
+/// What format 2 adds: checkpoints, and where each chain begins after what they cover was removed.
+const CHECKPOINTS: &str = "
+ALTER TABLE devices ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN base_digest BLOB CHECK (length(base_digest) = 32);
+ALTER TABLE vaults ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE vaults SET log_bytes = (
+    SELECT coalesce(sum(length(bytes)), 0) FROM segments WHERE vault_id = vaults.id);
+CREATE TABLE chunks (
+    vault_id INTEGER NOT NULL REFERENCES vaults (id),
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    size_bytes INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (vault_id, digest)
+) STRICT;
+CREATE TABLE manifests (
+    vault_id INTEGER NOT NULL REFERENCES vaults (id),
+    settled INTEGER NOT NULL CHECK (settled IN (0, 1)),
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    put_ms INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    covered_bytes INTEGER NOT NULL,
+    cosigner BLOB CHECK (length(cosigner) = 16),
+    cosignature BLOB,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (vault_id, settled)
+) STRICT;
 ";
 
 /// Which vault's recovery words have a key. Beside the layout's version: a relay without it works on
@@ -146,7 +174,7 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<(), RelayError> {
         .map_err(|source| RelayError::Database { path: path.to_owned(), source })?;
     match (id, format) {
         (0, 0) if tables == 0 => Ok(()),
-        (APPLICATION_ID, FORMAT) => Ok(()),
+        (APPLICATION_ID, 1..=FORMAT) => Ok(()),
         (APPLICATION_ID, found) if found > FORMAT => {
             Err(RelayError::NewerFormat { path: path.to_owned(), found, known: FORMAT })
         }
@@ -178,6 +206,9 @@ fn initialize(
             params![fresh_epoch.as_bytes()],
         )?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if format < FORMAT {
+        transaction.execute_batch(CHECKPOINTS)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     transaction.execute_batch(RECOVERIES)?;

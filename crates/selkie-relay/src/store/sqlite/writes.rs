@@ -1,13 +1,16 @@
 //! What is written; each function runs inside the writer's savepoint.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use selkie_wire::DeviceId;
 use selkie_wire::MailboxId;
 use selkie_wire::relay::{Head, PushOutcome};
 
+use super::super::checkpoints::{Chain, bridged};
 use super::super::{
     Judged, Message, MessageOutcome, Offer, PushPlan, Pushed, Room, RosterOutcome, RosterPlan,
     judge,
 };
+use super::checkpoints;
 use super::reads::{self, VaultRow, to_sql};
 
 pub(super) fn extend_roster(
@@ -73,10 +76,14 @@ pub(super) fn push(
     if vault.roster_last != plan.member.roster {
         return Ok(Judged::Moved);
     }
-    let known = reads::device(connection, vault.id, plan.chain)?;
-    let (mut device_id, mut head) =
-        known.map_or((None, Head::default()), |(id, head)| (Some(id), head));
-    let before = head.number;
+    if plan.member.alone {
+        checkpoints::settle_if_old(connection, &mut vault, plan.member, plan.now_ms)?;
+    }
+    let device = plan.chain;
+    let known = reads::device(connection, vault.id, device)?;
+    let (mut device_id, mut chain) =
+        known.map_or((None, Chain::default()), |(id, chain)| (Some(id), chain));
+    let (mut stored_any, mut manifests) = (false, None);
     let mut outcomes = Vec::with_capacity(plan.offers.len());
     for offer in plan.offers.iter() {
         let Some(offer) = offer else {
@@ -84,37 +91,55 @@ pub(super) fn push(
             continue;
         };
         let stored = match device_id {
-            Some(id) if offer.number <= head.number => {
+            Some(_) if offer.number == chain.base.number => chain.base.digest,
+            Some(id) if offer.number <= chain.head.number => {
                 reads::segment_digest(connection, id, offer.number)?
             }
             _ => None,
         };
+        if Some(offer.number) > chain.head.number.next() {
+            let known = match manifests.take() {
+                Some(known) => known,
+                None => checkpoints::manifests(connection, vault.id)?,
+            };
+            chain = bridged(chain, device, offer, &known).unwrap_or(chain);
+            manifests = Some(known);
+        }
         let room_bytes = room.vault_bytes_max.saturating_sub(vault.used_bytes);
-        let outcome = judge(&head, plan.beginning, offer, stored, room_bytes);
+        let outcome = judge(&chain.head, &chain.base, plan.beginning, offer, stored, room_bytes);
         if outcome == PushOutcome::Stored {
             let id = match device_id {
                 Some(id) => id,
-                None => *device_id.insert(insert_device(connection, &vault, plan)?),
+                None => *device_id.insert(insert_device(connection, vault.id, device)?),
             };
             insert_segment(connection, &mut vault, id, offer)?;
-            head = Head { number: offer.number, digest: Some(offer.digest) };
+            stored_any = true;
+            chain.head = Head { number: offer.number, digest: Some(offer.digest) };
         }
         outcomes.push(outcome);
     }
-    if let (Some(id), true) = (device_id, head.number > before) {
-        advance(connection, &vault, id, &head)?;
-    }
-    Ok(Judged::Done(Pushed { outcomes, head }))
+    // A bridge counts once something stands on it.
+    let Some(id) = device_id.filter(|_| stored_any) else {
+        let head = known_head(connection, vault.id, device)?;
+        return Ok(Judged::Done(Pushed { outcomes, head }));
+    };
+    set_chain(connection, id, &chain)?;
+    set_sizes(connection, &vault)?;
+    Ok(Judged::Done(Pushed { outcomes, head: chain.head }))
 }
 
-fn insert_device(
+fn known_head(connection: &Connection, vault: i64, device: DeviceId) -> rusqlite::Result<Head> {
+    Ok(reads::device(connection, vault, device)?.map_or(Head::default(), |(_, chain)| chain.head))
+}
+
+pub(super) fn insert_device(
     connection: &Connection,
-    vault: &VaultRow,
-    plan: &PushPlan,
+    vault_id: i64,
+    device: DeviceId,
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("INSERT INTO devices (vault_id, device, number) VALUES (?1, ?2, 0)")?
-        .insert(params![vault.id, plan.chain.as_bytes()])
+        .insert(params![vault_id, device.as_bytes()])
 }
 
 /// Takes the next cursor inside the write: a number handed out before the commit could become
@@ -127,6 +152,7 @@ fn insert_segment(
 ) -> rusqlite::Result<()> {
     vault.cursor += 1;
     vault.used_bytes += offer.bytes.len() as u64;
+    vault.log_bytes += offer.bytes.len() as u64;
     connection
         .prepare_cached(
             "INSERT INTO segments (vault_id, cursor, device_id, number, digest, bytes)
@@ -143,18 +169,33 @@ fn insert_segment(
     Ok(())
 }
 
-fn advance(
+pub(super) fn set_chain(
     connection: &Connection,
-    vault: &VaultRow,
     device_id: i64,
-    head: &Head,
+    Chain { head, base }: &Chain,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE devices SET number = ?2, digest = ?3 WHERE id = ?1")?
-        .execute(params![device_id, to_sql(head.number.0), head.digest.map(|digest| digest.0)])?;
+        .prepare_cached(
+            "UPDATE devices SET number = ?2, digest = ?3, base = ?4, base_digest = ?5
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            device_id,
+            to_sql(head.number.0),
+            head.digest.map(|digest| digest.0),
+            to_sql(base.number.0),
+            base.digest.map(|digest| digest.0)
+        ])?;
+    Ok(())
+}
+
+pub(super) fn set_sizes(connection: &Connection, vault: &VaultRow) -> rusqlite::Result<()> {
+    let (cursor, used, log) = (vault.cursor, vault.used_bytes, vault.log_bytes);
     connection
-        .prepare_cached("UPDATE vaults SET cursor = ?2, used_bytes = ?3 WHERE id = ?1")?
-        .execute(params![vault.id, to_sql(vault.cursor), to_sql(vault.used_bytes)])?;
+        .prepare_cached(
+            "UPDATE vaults SET cursor = ?2, used_bytes = ?3, log_bytes = ?4 WHERE id = ?1",
+        )?
+        .execute(params![vault.id, to_sql(cursor), to_sql(used), to_sql(log)])?;
     Ok(())
 }
 

@@ -227,6 +227,7 @@ impl Transport for Folder {
             more,
             head,
             roster: run.chain.roster.last(),
+            checkpoints: None,
         })
     }
 
