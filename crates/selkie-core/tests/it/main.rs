@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod conflicts;
+mod confusion;
 mod fields;
 mod harm;
 mod inbox;

@@ -4,3 +4,4 @@
 
 mod relay;
 mod roster;
+mod signatures;

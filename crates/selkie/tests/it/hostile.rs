@@ -13,7 +13,7 @@ use selkie_wire::RelayEpoch;
 use selkie_wire::ids::RosterNumber;
 use serde_json::json;
 
-use crate::support::{Store, pair, relay};
+use crate::support::{Store, join, pair, relay};
 
 /// Changes what a pull answers.
 struct Evil<'a> {
@@ -131,6 +131,57 @@ fn another_vaults_segments_are_refused() {
     assert_eq!(count(&laptop), None);
     sync(&laptop, &relay);
     assert_eq!(count(&laptop), Some(json!(3)));
+}
+
+/// Hands out the roster with one byte changed in its last entry.
+struct Forging {
+    inner: MemoryTransport,
+    at: usize,
+}
+
+impl Transport for Forging {
+    fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+        self.inner.pull(request)
+    }
+    fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+        self.inner.push(request)
+    }
+    fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+        let mut answer = self.inner.roster(from)?;
+        if let Some(last) = answer.entries.last_mut() {
+            last[self.at] ^= 1;
+        }
+        Ok(answer)
+    }
+    fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+        self.inner.publish_roster(entries)
+    }
+    fn traffic_bytes(&self) -> (u64, u64) {
+        self.inner.traffic_bytes()
+    }
+}
+
+/// A key of the relay's own in place of a new device's would have the next epoch key wrapped for the relay.
+#[test]
+fn a_relay_cannot_put_other_keys_in_the_place_of_a_new_devices() {
+    let http = relay();
+    let (phone, laptop) = pair(&http.url());
+    let tablet = join(&phone, &http.url());
+    let relay = MemoryRelay::new();
+    sync(&phone, &relay);
+    let devices = |store: &Store| store.vault.status().unwrap().devices.len();
+    assert_eq!((devices(&laptop), devices(&phone)), (2, 3));
+    // The fields of the Add entry: signing key, authentication key, KEM key, consent; then the signature.
+    for at in [100, 140, 200, 900, 1300, 1390, 1450] {
+        let inner = relay.connect(laptop.vault.device_id());
+        let mut forging = Forging { inner, at };
+        let refused = laptop.vault.sync_over("memory", &mut forging, &mut |_| {}).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Relay, "byte {at}: {refused}");
+        assert_eq!(devices(&laptop), 2, "byte {at}");
+    }
+    sync(&laptop, &relay);
+    assert_eq!(devices(&laptop), 3);
+    assert_eq!(laptop.vault.fingerprint().unwrap(), tablet.vault.fingerprint().unwrap());
 }
 
 #[test]

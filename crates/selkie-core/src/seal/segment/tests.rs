@@ -242,6 +242,98 @@ fn checks_come_in_their_order_and_each_has_its_name() {
     assert_eq!(world.open(&wrong).unwrap_err(), OpenError::Decryption);
 }
 
+/// The worst case: the device itself signs what was put together, so that the AEAD alone must notice.
+#[test]
+fn ciphertexts_of_any_two_segments_cannot_be_swapped_even_if_signed() {
+    let world = world();
+    let mut context = world.context();
+    let mut chain = Vec::new();
+    for number in 1..=4 {
+        context.number = SegmentNumber(number);
+        let changes: &[&[u8]] = &[&[number as u8]];
+        let sealed = seal_segment(&context, &body(changes), &mut Seeded::new(number)).unwrap();
+        chain.push((context.previous, sealed.clone()));
+        context.previous = sealed.digest();
+    }
+    let key_id = world.vault.epoch_key.derive_key_id(context.vault);
+    let open = |envelope: &Envelope, previous: Digest| {
+        let expected = Expected { number: envelope.header().number, previous };
+        open_segment(envelope, &world.vault.roster, &Incarnations::default(), expected, |wanted| {
+            (wanted == key_id).then_some(&world.vault.epoch_key)
+        })
+    };
+    for (at, (previous, one)) in chain.iter().enumerate() {
+        assert_eq!(open(one, *previous).unwrap().changes, [[at as u8 + 1]]);
+        for (from, (_, other)) in chain.iter().enumerate().filter(|(from, _)| *from != at) {
+            let unsigned = |nonce: &[u8; 24]| {
+                let mut header = one.header().to_bytes();
+                header[136..160].copy_from_slice(nonce);
+                [&header[..], other.ciphertext()].concat()
+            };
+            // With its own nonce, and with the nonce that the ciphertext was made with.
+            for nonce in [one.header().nonce, other.header().nonce] {
+                let signed = resigned(&world.phone, unsigned(&nonce));
+                let error = open(&signed, *previous).unwrap_err();
+                assert_eq!(error, OpenError::Decryption, "{from} in {at}");
+                let signature = &one.bytes()[one.bytes().len() - SIGNATURE_LEN..];
+                let bytes = [&unsigned(&nonce)[..], signature].concat();
+                let error = open(&Envelope::parse(bytes).unwrap(), *previous).unwrap_err();
+                assert_eq!(error, OpenError::Signature, "{from} in {at}");
+            }
+        }
+    }
+}
+
+/// One device, one epoch key even, and two vaults: what was sealed for the one is nothing in the other.
+#[test]
+fn a_segment_of_another_vault_is_refused_even_if_its_device_and_key_are_the_same() {
+    let (world, mut random) = (world(), Seeded::new(21));
+    let code = RecoveryCode::generate(&mut random).unwrap();
+    let other = create_vault(&world.admin, &world.phone, &code, &mut random).unwrap();
+    assert_ne!(other.roster.vault(), world.vault.roster.vault());
+    let previous = other.roster.member(world.phone.device_id()).unwrap().added;
+    let (vault, key) = (other.roster.vault(), &world.vault.epoch_key);
+    let expected = Expected { number: SegmentNumber(1), previous };
+    let open = |envelope: &Envelope| {
+        let none = Incarnations::default();
+        open_segment(envelope, &other.roster, &none, expected, |_| Some(key)).unwrap_err()
+    };
+    let envelope = world.seal(&body(&[b"x"]));
+    assert_eq!(open(&envelope), OpenError::Vault);
+    let end = envelope.bytes().len() - SIGNATURE_LEN;
+    let mut renamed = envelope.bytes()[..end].to_vec();
+    renamed[8..40].copy_from_slice(&vault.0);
+    renamed[64..96].copy_from_slice(&previous.0);
+    let whole = [&renamed[..], &envelope.bytes()[end..]].concat();
+    assert_eq!(open(&Envelope::parse(whole).unwrap()), OpenError::Signature);
+    assert_eq!(open(&resigned(&world.phone, renamed.clone())), OpenError::UnknownEpoch);
+    // Under the name of the other vault's epoch, the key at hand is not the one committed to.
+    let named = other.epoch_key.derive_key_id(vault);
+    renamed[104..136].copy_from_slice(&named.0);
+    let renamed = resigned(&world.phone, renamed);
+    assert_eq!(open(&renamed), OpenError::Commitment);
+    let none = Incarnations::default();
+    let error = open_segment(&renamed, &other.roster, &none, expected, |_| Some(&other.epoch_key));
+    assert_eq!(error.unwrap_err(), OpenError::Decryption);
+}
+
+#[test]
+fn what_a_member_signed_as_another_type_is_no_segment() {
+    let world = world();
+    let envelope = world.seal(&body(&[b"x"]));
+    let signed = &envelope.bytes()[..envelope.bytes().len() - SIGNATURE_LEN];
+    for byte in (0..=u8::MAX).filter(|byte| *byte != 1) {
+        let mut bytes = signed.to_vec();
+        bytes[4] = byte;
+        let signature = world.phone.sign_segment(&bytes);
+        let parsed = Envelope::parse([&bytes[..], &signature].concat());
+        match parsed.map(|envelope| world.open(&envelope)) {
+            Ok(opened) => assert_eq!(opened.unwrap_err(), OpenError::Type, "{byte}"),
+            Err(error) => assert_eq!(error, EnvelopeError::TooNew, "{byte}"),
+        }
+    }
+}
+
 #[test]
 fn the_key_is_asked_for_once_and_only_for_what_is_signed() {
     let world = world();
