@@ -604,7 +604,7 @@ fn in_the_background_a_first_sync_is_waited_for_and_hints_are_heard() {
     // From here on only the relay's hint brings the next one before a minute is over.
     put(&phone, "after");
     phone.vault.sync(&http.url(), &mut |_| {}).unwrap();
-    let mut next = || arrivals.next_within(Duration::from_secs(60)).expect("it arrives by itself");
+    let next = || arrivals.next_within(Duration::from_secs(60)).expect("it arrives by itself");
     while next().id != "after" {}
     manager.stop();
     assert_eq!(manager.state().link, Link::Idle);
