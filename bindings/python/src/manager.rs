@@ -15,13 +15,24 @@ use crate::store::Store;
 /// Keeps a store in step with one relay or folder.
 #[pyclass(frozen, module = "selkie._selkie")]
 pub struct Manager {
-    manager: SyncManager,
+    /// Always there until it is dropped.
+    manager: Option<SyncManager>,
     process: u32,
 }
 
 impl Manager {
     fn get(&self) -> PyResult<&SyncManager> {
-        if self.process == std::process::id() { Ok(&self.manager) } else { Err(forked()) }
+        let here = self.manager.as_ref().filter(|_| self.process == std::process::id());
+        here.ok_or_else(forked)
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // Its thread is the parent's, and so are the locks that stopping would wait for.
+            std::mem::forget(self.manager.take());
+        }
     }
 }
 
@@ -30,7 +41,7 @@ impl Manager {
     #[new]
     fn new(py: Python<'_>, store: &Store, url: &str) -> PyResult<Self> {
         let manager = store.run(py, |vault| SyncManager::new(vault, url))?;
-        Ok(Self { manager, process: std::process::id() })
+        Ok(Self { manager: Some(manager), process: std::process::id() })
     }
 
     fn start(&self) -> PyResult<()> {
