@@ -179,3 +179,16 @@ def test_a_watch_tells_of_writes(store):
         ("n", "put", False),
         ("n", "deleted", False),
     ]
+
+
+def test_a_store_that_lost_its_key_file_or_database_is_not_replaced(tmp_path):
+    for lost in ("app.db", "app.db.keys"):
+        folder = tmp_path / lost
+        folder.mkdir()
+        with EncryptedLocalStore(folder / "app.db", b"k" * 32) as store:
+            store["a"] = {"n": 1}
+        (folder / lost).unlink()
+        before = sorted(path.name for path in folder.iterdir())
+        with pytest.raises(selkie.SelkieError):
+            EncryptedLocalStore(folder / "app.db", b"k" * 32)
+        assert sorted(path.name for path in folder.iterdir()) == before
