@@ -18,3 +18,5 @@ cargo clippy --locked --quiet -- -D warnings
 VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH" "$venv/bin/maturin" develop --locked --quiet
 "$venv/bin/python" -m pytest -q -p no:cacheprovider
 "$venv/bin/python" -m mypy --cache-dir "$CARGO_TARGET_DIR/mypy" python/selkie examples
+# The stub of the native half says what is there.
+"$venv/bin/stubtest" --ignore-disjoint-bases selkie._selkie

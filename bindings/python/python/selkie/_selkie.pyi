@@ -1,8 +1,35 @@
 # The native half. Use the package `selkie`; these names may change.
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, final
 
+__all__ = [
+    "Events",
+    "Invitation",
+    "Manager",
+    "PendingDevice",
+    "Store",
+    "apply_sync_package",
+    "attend",
+    "conflicts",
+    "history",
+    "invite",
+    "join",
+    "merge",
+    "policy",
+    "prepare_sync_package",
+    "recover",
+    "register_resolver",
+    "resolve",
+    "set_policy",
+    "sync",
+    "sync_point",
+    "undo",
+    "unsent_changes",
+    "watch",
+]
+
+@final
 class Store:
     @staticmethod
     def open(
@@ -43,20 +70,24 @@ class Store:
     def digest(self) -> str: ...
     def status(self) -> Any: ...
 
+@final
 class Invitation:
     @property
     def code(self) -> str: ...
     def wait(self, timeout: float) -> PendingDevice: ...
 
+@final
 class PendingDevice:
     @property
     def digits(self) -> str: ...
     def confirm(self) -> str: ...
     def refuse(self) -> None: ...
 
+@final
 class Events:
     def next(self, timeout: float) -> Any: ...
 
+@final
 class Manager:
     def __new__(cls, store: Store, url: str) -> Manager: ...
     def start(self) -> None: ...
