@@ -63,6 +63,11 @@ async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     pushed
 }
 
+/// Where a list ends that these offers make.
+fn place<'o>(offers: impl IntoIterator<Item = &'o Offer>) -> u64 {
+    offers.into_iter().fold(Cursor(0), |place, offer| place.after(offer.digest)).0
+}
+
 async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
     let member = seen(device, 1);
     let plan =
@@ -137,9 +142,11 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
         let page = pull(store, PHONE, EPOCH, 0).await;
         assert_eq!(page.envelopes, bytes_of(&laptop));
         assert_eq!(page.head, head(&phone[2]));
-        assert_eq!((page.cursor, page.more), (Cursor(5), false));
-        assert_eq!(pull(store, PHONE, EPOCH, 5).await.envelopes, Vec::<Vec<u8>>::new());
-        assert_eq!(pull(store, LAPTOP, EPOCH, 1).await.envelopes, bytes_of(&phone[1..]));
+        let end = place(phone.iter().chain(&laptop));
+        assert_eq!((page.cursor, page.more), (Cursor(end), false));
+        assert_eq!(pull(store, PHONE, EPOCH, end).await.envelopes, Vec::<Vec<u8>>::new());
+        let first = place(&phone[..1]);
+        assert_eq!(pull(store, LAPTOP, EPOCH, first).await.envelopes, bytes_of(&phone[1..]));
         // A third device without segments gets all, in the order of arrival.
         let all = pull(store, DeviceId([3; 16]), EPOCH, 0).await;
         assert_eq!(all.envelopes, [bytes_of(&phone), bytes_of(&laptop)].concat());
@@ -149,17 +156,25 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
 }
 
 #[tokio::test]
-async fn a_place_of_another_epoch_or_beyond_the_end_reads_from_the_beginning() {
+async fn a_place_of_another_epoch_or_another_list_reads_from_the_beginning() {
     check(ROOM, async |store| {
         make_vault(store).await;
         let phone = chain(PHONE, 3, 100);
         push(store, PHONE, &phone).await;
-        for (epoch, cursor) in [(RelayEpoch([8; 16]), 2), (EPOCH, 4), (EPOCH, u64::MAX)] {
+        let second = place(&phone[..2]);
+        // A list that was set back and filled otherwise has none of the old one's places.
+        let other = place(phone[..1].iter().chain(&chain(LAPTOP, 1, 100)));
+        let cases = [(RelayEpoch([8; 16]), second), (EPOCH, other), (EPOCH, 2), (EPOCH, u64::MAX)];
+        for (epoch, cursor) in cases {
             let page = pull(store, LAPTOP, epoch, cursor).await;
             assert_eq!(page.envelopes, bytes_of(&phone), "{epoch:?} {cursor}");
         }
-        let first =
-            PullPlan { member: seen(LAPTOP, 1), chain: LAPTOP, epoch: None, cursor: Cursor(2) };
+        let first = PullPlan {
+            member: seen(LAPTOP, 1),
+            chain: LAPTOP,
+            epoch: None,
+            cursor: Cursor(second),
+        };
         let Ok(Judged::Done(page)) = store.pull(first).await else { panic!("not judged") };
         assert_eq!(page.envelopes, bytes_of(&phone));
     })

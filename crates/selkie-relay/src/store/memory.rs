@@ -37,6 +37,7 @@ struct Vault {
 
 struct Segment {
     device: DeviceId,
+    cursor: Cursor,
     bytes: Vec<u8>,
 }
 
@@ -88,37 +89,43 @@ impl Vault {
             if outcome == PushOutcome::Stored {
                 self.used_bytes += offer.bytes.len() as u64;
                 self.chains.entry(device).or_default().push(offer.digest);
-                self.segments.push(Segment { device, bytes: offer.bytes.clone() });
+                let cursor = self.end().after(offer.digest);
+                self.segments.push(Segment { device, cursor, bytes: offer.bytes.clone() });
             }
             outcomes.push(outcome);
         }
         Pushed { outcomes, head: self.head(device) }
     }
 
+    fn end(&self) -> Cursor {
+        self.segments.last().map_or(Cursor(0), |last| last.cursor)
+    }
+
     fn pull(&self, plan: &PullPlan, epoch: RelayEpoch) -> Pulled {
         let device = plan.chain;
-        let end = self.segments.len() as u64;
-        let known = plan.epoch == Some(epoch) && plan.cursor.0 <= end;
-        let start = if known { plan.cursor.0 } else { 0 };
+        // A place of another list is not found in this one.
+        let known = plan.epoch == Some(epoch)
+            && self.segments.iter().any(|segment| segment.cursor == plan.cursor);
+        let start = if known { plan.cursor } else { Cursor(0) };
         let mut page = Pulled {
             envelopes: Vec::new(),
-            cursor: Cursor(end),
+            cursor: self.end(),
             more: false,
             head: self.head(device),
         };
         let (mut bytes, mut last) = (0, start);
-        for (cursor, segment) in (1u64..).zip(&self.segments) {
-            if cursor <= start || segment.device == device {
+        for segment in &self.segments {
+            if segment.cursor <= start || segment.device == device {
                 continue;
             }
             let full = bytes + segment.bytes.len() > PAGE_BYTES_MAX
                 || page.envelopes.len() == PAGE_SEGMENTS_MAX;
             if full && !page.envelopes.is_empty() {
-                (page.cursor, page.more) = (Cursor(last), true);
+                (page.cursor, page.more) = (last, true);
                 break;
             }
             bytes += segment.bytes.len();
-            last = cursor;
+            last = segment.cursor;
             page.envelopes.push(segment.bytes.clone());
         }
         page

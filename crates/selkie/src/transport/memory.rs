@@ -48,6 +48,7 @@ struct State {
 struct Stored {
     device: DeviceId,
     number: SegmentNumber,
+    cursor: Cursor,
     digest: Digest,
     bytes: Vec<u8>,
 }
@@ -62,6 +63,10 @@ impl Default for State {
 }
 
 impl State {
+    fn end(&self) -> Cursor {
+        self.segments.last().map_or(Cursor(0), |last| last.cursor)
+    }
+
     fn head(&self, device: DeviceId) -> Head {
         let last = self.segments.iter().rev().find(|stored| stored.device == device);
         last.map_or_else(Head::default, |stored| Head {
@@ -92,7 +97,8 @@ impl State {
         if Some(number) != self.head(device).number.next() {
             return PushOutcome::Gap;
         }
-        self.segments.push(Stored { device, number, digest, bytes: envelope.into_bytes() });
+        let (cursor, bytes) = (self.end().after(digest), envelope.into_bytes());
+        self.segments.push(Stored { device, number, cursor, digest, bytes });
         PushOutcome::Stored
     }
 }
@@ -113,6 +119,23 @@ impl MemoryRelay {
     /// Loses everything, as a relay does whose disk was replaced.
     pub fn wipe(&self) {
         *self.state() = State::default();
+    }
+
+    /// A copy of all it holds, as a backup keeps it.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        let state = self.state();
+        let (epoch, roster, segments) = (state.epoch, state.roster.clone(), state.segments.clone());
+        Self(Arc::new(Mutex::new(State { epoch, roster, segments })))
+    }
+
+    /// Goes back to a backup, without telling anybody: as an operator does who forgets the epoch.
+    pub fn set_back(&self, backup: &Self) {
+        let Self(state) = backup.backup();
+        std::mem::swap(
+            &mut *self.state(),
+            &mut *state.lock().unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Everything it holds, as an operator could read it.
@@ -142,11 +165,13 @@ impl MemoryTransport {
 impl Transport for MemoryTransport {
     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
         let (state, chain) = self.as_member(request.incarnation)?;
-        let end = state.segments.len() as u64;
-        let known = request.epoch == Some(state.epoch) && request.cursor.0 <= end;
-        let mut cursor = if known { request.cursor.0 } else { 0 };
+        // A place of another list is not found in this one.
+        let known = request.epoch == Some(state.epoch)
+            && state.segments.iter().any(|stored| stored.cursor == request.cursor);
+        let mut cursor = if known { request.cursor } else { Cursor(0) };
+        let start = cursor;
         let (mut envelopes, mut size_bytes) = (Vec::new(), 0);
-        for stored in state.segments.iter().skip(usize::try_from(cursor).unwrap_or(usize::MAX)) {
+        for stored in state.segments.iter().filter(|stored| stored.cursor > start) {
             if stored.device != chain {
                 size_bytes += stored.bytes.len();
                 let full = size_bytes > PAGE_BYTES_MAX || envelopes.len() == PAGE_SEGMENTS_MAX;
@@ -155,13 +180,13 @@ impl Transport for MemoryTransport {
                 }
                 envelopes.push(stored.bytes.clone().into());
             }
-            cursor += 1;
+            cursor = stored.cursor;
         }
         let response = PullResponse {
             epoch: state.epoch,
             envelopes,
-            cursor: Cursor(cursor),
-            more: cursor < end,
+            cursor,
+            more: cursor < state.end(),
             head: state.head(chain),
             roster: RosterNumber((state.roster.len() as u64).saturating_sub(1)),
         };

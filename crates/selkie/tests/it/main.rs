@@ -10,6 +10,7 @@ mod incarnations;
 mod kill;
 mod pairing;
 mod records;
+mod set_back;
 
 mod support;
 mod sync;

@@ -102,7 +102,7 @@ pub(super) fn pull(
     if row.roster_last != plan.member.roster {
         return Ok(Judged::Moved);
     }
-    let known = plan.epoch == Some(epoch) && plan.cursor.0 <= row.cursor;
+    let known = plan.epoch == Some(epoch) && is_place(&snapshot, &row, plan.cursor)?;
     let start = if known { plan.cursor.0 } else { 0 };
     let (device_id, head) = device(&snapshot, row.id, plan.chain)?.unwrap_or_default();
     let mut page = Pulled { envelopes: Vec::new(), cursor: Cursor(row.cursor), more: false, head };
@@ -124,6 +124,16 @@ pub(super) fn pull(
         page.envelopes.push(row.get(2)?);
     }
     Ok(Judged::Done(page))
+}
+
+/// Whether a cursor was given out for this very list: none of another list is found in it.
+fn is_place(connection: &Connection, row: &VaultRow, cursor: Cursor) -> rusqlite::Result<bool> {
+    if cursor.0 == row.cursor {
+        return Ok(true);
+    }
+    connection
+        .prepare_cached("SELECT 1 FROM segments WHERE vault_id = ?1 AND cursor = ?2")?
+        .exists(params![row.id, to_sql(cursor.0)])
 }
 
 pub(super) fn message(
