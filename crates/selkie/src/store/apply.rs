@@ -152,6 +152,7 @@ fn receive(
     };
     for device in waiting {
         open_held(sql, inbox, DeviceId(device), &mut bodies)?;
+        forget_passed(sql, inbox, DeviceId(device))?;
     }
     applied.segments = bodies.len() as u64;
     Ok(bodies)
@@ -189,6 +190,16 @@ fn open_held(
             params![device.as_bytes(), to_sql(next.0)],
         )?;
     }
+}
+
+/// What was held and then came once more in its order waits for nothing.
+fn forget_passed(sql: &Connection, inbox: &Inbox<'_>, device: DeviceId) -> Result<(), Error> {
+    let Some((head, _)) = inbox.heads.get(&device) else { return Ok(()) };
+    sql.prepare_cached(
+        "DELETE FROM held WHERE device = ?1 AND number <= ?2 AND reason <> 'quarantine'",
+    )?
+    .execute(params![device.as_bytes(), to_sql(head.0)])?;
+    Ok(())
 }
 
 fn hold(
