@@ -100,7 +100,7 @@ pub(crate) fn run_over(
     };
     let mut outcome = run.drive();
     if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fork) {
-        outcome = super::fork::heal(vault, url, &run.identity, &mut *run.transport)
+        outcome = super::fork::heal(vault, url, &mut run.identity, &mut *run.transport)
             .and_then(|()| run.drive());
     }
     // What a machine answers now need not wait for the next run.
@@ -257,23 +257,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Fetches and verifies entries; nothing is stored unless it continues the chain known here.
     fn fetch_roster(&mut self, engine: &mut Engine, from: RosterNumber) -> Result<(), Failure> {
         let fetched = self.transport.roster(from).map_err(Error::from_transport)?;
-        let entries: Vec<Vec<u8>> = fetched.entries.into_iter().map(Into::into).collect();
-        let mut roster = self.identity.roster.clone();
-        for entry in &entries {
-            roster
-                .apply(&RosterEntry::parse(entry.clone()).map_err(Error::from)?)
-                .map_err(Error::from)?;
-        }
-        let identity = {
-            let mut database = self.vault.database();
-            database.append_roster(&roster, &entries)?;
-            database.identity()?
-        };
-        self.identity = identity;
-        engine.roster_fetched(roster.last())?;
+        let last = learn_roster(self.vault, &mut self.identity, fetched)?;
+        engine.roster_fetched(last)?;
         self.tell(SyncPhase::Hello);
         Ok(())
     }
@@ -290,6 +277,23 @@ impl Run<'_> {
         self.tell(SyncPhase::Hello);
         Ok(())
     }
+}
+
+/// Verifies and keeps roster entries; nothing is stored unless it continues the chain known here.
+pub(super) fn learn_roster(
+    vault: &Vault,
+    identity: &mut Identity,
+    fetched: RosterEntries,
+) -> Result<RosterNumber, Error> {
+    let entries: Vec<Vec<u8>> = fetched.entries.into_iter().map(Into::into).collect();
+    let mut roster = identity.roster.clone();
+    for entry in &entries {
+        roster.apply(&RosterEntry::parse(entry.clone())?)?;
+    }
+    let mut database = vault.database();
+    database.append_roster(&roster, &entries)?;
+    *identity = database.identity()?;
+    Ok(roster.last())
 }
 
 /// Why a step did not succeed.
