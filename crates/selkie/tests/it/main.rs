@@ -8,6 +8,7 @@ mod history;
 mod hostile;
 mod incarnations;
 mod kill;
+mod kill_all;
 mod pairing;
 mod records;
 mod set_back;
