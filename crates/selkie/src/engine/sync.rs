@@ -97,6 +97,7 @@ pub(crate) fn run_over(
         report: SyncReport::default(),
         page: Vec::new(),
         empty_pages: 0,
+        unkept: 0,
     };
     let mut outcome = run.drive();
     if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fork) {
@@ -108,14 +109,14 @@ pub(crate) fn run_over(
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
-    let mut report = run.report;
+    let (mut report, unkept) = (run.report, run.unkept);
     let database = vault.database();
     report.conflicts_open = database.conflict_count()?;
     report.segments_held = database.held_count()?;
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     if outcome.is_ok() {
         // A damaged or missing segment may be whole the next time.
-        let whole = report.segments_refused == 0 && database.waiting_count()? == 0;
+        let whole = report.segments_refused == 0 && unkept == 0 && database.waiting_count()? == 0;
         database.note_wholeness(url, whole, vault.now_ms())?;
     }
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
@@ -135,6 +136,8 @@ struct Run<'a> {
     /// Pulled, and not yet applied.
     page: Vec<Vec<u8>>,
     empty_pages: u32,
+    /// Segments that there was no room to keep: they are still at the relay.
+    unkept: u64,
 }
 
 impl Run<'_> {
@@ -247,6 +250,7 @@ impl Run<'_> {
         self.report.segments_received += applied.segments;
         self.report.changes_received += applied.changes;
         self.report.segments_refused += applied.refused;
+        self.unkept += applied.unkept;
         self.empty_pages =
             if applied.segments + applied.duplicates > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {

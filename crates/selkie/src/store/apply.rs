@@ -44,6 +44,8 @@ pub(crate) struct Applied {
     pub(crate) duplicates: u64,
     /// Segments kept sealed.
     pub(crate) held: u64,
+    /// Segments that there was no room to keep.
+    pub(crate) unkept: u64,
     /// Envelopes that are not this vault's, or not intact.
     pub(crate) refused: u64,
     pub(crate) events: Vec<Event>,
@@ -140,8 +142,9 @@ fn receive(
             Verdict::Duplicate => applied.duplicates += 1,
             Verdict::Refused(_) => applied.refused += 1,
             Verdict::Held { device, number, digest, reason, bytes } => {
-                applied.held += 1;
-                hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
+                let kept = hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
+                applied.held += u64::from(kept);
+                applied.unkept += u64::from(!kept);
             }
         }
     }
@@ -202,18 +205,20 @@ fn forget_passed(sql: &Connection, inbox: &Inbox<'_>, device: DeviceId) -> Resul
     Ok(())
 }
 
+/// Keeps a segment sealed, if there is room.
 fn hold(
     sql: &Connection,
     (device, number, digest): (DeviceId, SegmentNumber, Digest),
     reason: HoldReason,
     bytes: &[u8],
     now_ms: u64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let (count, size_bytes): (i64, i64) =
         sql.query_row("SELECT count(*), coalesce(sum(length(bytes)), 0) FROM held", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    if count < HELD_SEGMENTS_MAX && size_bytes < HELD_BYTES_MAX {
+    let room = count < HELD_SEGMENTS_MAX && size_bytes < HELD_BYTES_MAX;
+    if room {
         sql.execute(
             "INSERT OR REPLACE INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
@@ -226,7 +231,7 @@ fn hold(
             ],
         )?;
     }
-    Ok(())
+    Ok(room)
 }
 
 fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {

@@ -1,7 +1,11 @@
 //! Stories that schedules of the simulator once found: a relay that went back in time, and what was held.
 
-use selkie::transport::MemoryRelay;
+use selkie::transport::relay::{
+    PullRequest, PullResponse, PushRequest, PushResponse, RosterEntries,
+};
+use selkie::transport::{MemoryRelay, MemoryTransport, Transport, TransportError};
 use selkie_wire::Envelope;
+use selkie_wire::ids::RosterNumber;
 use serde_json::json;
 
 use crate::support::{Store, pair, raw_database, relay, reopen};
@@ -66,4 +70,53 @@ fn what_was_held_and_comes_again_in_its_order_is_not_held_any_more() {
     sync(&laptop, &relay);
     assert!(has(&laptop, "a"));
     assert_eq!(laptop.vault.status().unwrap().segments_held, 0);
+}
+
+/// Leaves the first envelope out.
+struct Withholding(MemoryTransport);
+
+impl Transport for Withholding {
+    fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
+        let mut page = self.0.pull(request)?;
+        page.envelopes.remove(0);
+        Ok(page)
+    }
+
+    fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
+        self.0.push(request)
+    }
+
+    fn roster(&mut self, from: RosterNumber) -> Result<RosterEntries, TransportError> {
+        self.0.roster(from)
+    }
+
+    fn publish_roster(&mut self, entries: &RosterEntries) -> Result<(), TransportError> {
+        self.0.publish_roster(entries)
+    }
+
+    fn traffic_bytes(&self) -> (u64, u64) {
+        self.0.traffic_bytes()
+    }
+}
+
+#[test]
+fn what_there_was_no_room_to_hold_is_read_again() {
+    let http = relay();
+    let (phone, laptop) = pair(&http.url());
+    let relay = MemoryRelay::new();
+    for id in ["a", "b"] {
+        put(&phone, id);
+        sync(&phone, &relay);
+    }
+    let laptop = reopen(laptop);
+    raw_database(&laptop.path())
+        .execute_batch(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+             INSERT INTO held SELECT zeroblob(16), i, zeroblob(32), 'quarantine', 0, x'00' FROM n",
+        )
+        .unwrap();
+    let mut withholding = Withholding(relay.connect(laptop.vault.device_id()));
+    laptop.vault.sync_over("memory", &mut withholding, &mut |_| {}).unwrap();
+    sync(&laptop, &relay);
+    assert!(has(&laptop, "a") && has(&laptop, "b"));
 }
