@@ -4,7 +4,7 @@ use selkie_core::sync::{Action, Engine, Known};
 use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{Head, PullResponse, PushOutcome, PushRequest, RosterEntries};
 use selkie_wire::roster::RosterEntry;
-use selkie_wire::{Digest, SegmentNumber};
+use selkie_wire::{Cursor, Digest, SegmentNumber};
 
 use crate::store::{Identity, TrackedPosition};
 use crate::transport::{Transport, TransportError};
@@ -98,6 +98,7 @@ pub(crate) fn run_over(
         page: Vec::new(),
         empty_pages: 0,
         unkept: 0,
+        from_beginning: false,
     };
     let mut outcome = run.drive();
     if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fork) {
@@ -109,7 +110,7 @@ pub(crate) fn run_over(
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
-    let (mut report, unkept) = (run.report, run.unkept);
+    let (mut report, unkept, from_beginning) = (run.report, run.unkept, run.from_beginning);
     let database = vault.database();
     report.conflicts_open = database.conflict_count()?;
     report.segments_held = database.held_count()?;
@@ -117,7 +118,7 @@ pub(crate) fn run_over(
     if outcome.is_ok() {
         // A damaged or missing segment may be whole the next time.
         let whole = report.segments_refused == 0 && unkept == 0 && database.waiting_count()? == 0;
-        database.note_wholeness(url, whole, vault.now_ms())?;
+        database.note_wholeness(url, whole, from_beginning, vault.now_ms())?;
     }
     let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
     database.store_last_sync(url, vault.now_ms(), word)?;
@@ -138,11 +139,15 @@ struct Run<'a> {
     empty_pages: u32,
     /// Segments that there was no room to keep: they are still at the relay.
     unkept: u64,
+    /// Whether the relay's list is read from its beginning.
+    from_beginning: bool,
 }
 
 impl Run<'_> {
     fn drive(&mut self) -> Result<(), Error> {
-        let mut engine = Engine::new(self.known()?);
+        let known = self.known()?;
+        self.from_beginning |= known.position.cursor == Cursor(0);
+        let mut engine = Engine::new(known);
         loop {
             let action = engine.next();
             let done = match action {
