@@ -97,6 +97,14 @@ fn replay(seed: u64) -> ExitCode {
 fn replay_sync(seed: u64) -> ExitCode {
     let world = sync::World::run(seed, None, true);
     world.steps.iter().for_each(|step| println!("{step}"));
+    for (at, device) in world.devices.iter().enumerate() {
+        let context = device.store.replica.context();
+        let seen = context.version_vector().iter();
+        let seen: Vec<_> = seen.map(|(chain, last)| format!("{} {last}", chain.short())).collect();
+        let beyond: Vec<_> =
+            context.cloud().map(|dot| format!("{} {}", dot.device.short(), dot.number)).collect();
+        println!("{at} writes {}, knows {seen:?} and {beyond:?}", device.store.chain().short());
+    }
     let failures = judge_sync(seed, None);
     for failure in &failures {
         println!("{}: {}", failure.checker, failure.broken);

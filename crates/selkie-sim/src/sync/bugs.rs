@@ -21,17 +21,20 @@ pub enum Bug {
     HeldWithoutBound,
     /// A segment that is missing is passed over.
     GapsAreSkipped,
+    /// A relay's cursor is a bare count, so that nobody sees that it was set back.
+    CursorsCount,
 }
 
 /// What is wrong, the checker whose promise it breaks, and the bug.
-pub const BUGS: [(&str, &str, Bug); 9] = [
+pub const BUGS: [(&str, &str, Bug); 10] = [
     ("a position is stored before its page", "nothing_lost", Bug::PositionFirst),
     ("a position is not stored", "quiescent", Bug::PositionIsForgotten),
     ("what a relay has is not stored", "quiescent", Bug::AcknowledgedIsForgotten),
     ("segments are cleared away once a relay has them", "nothing_lost", Bug::SegmentsAreForgotten),
     ("a copy goes on in its original's chain", "converged", Bug::CopiesGoOn),
     ("a copy sends again under new numbers", "nothing_doubled", Bug::CopiesRename),
-    ("what is held is not tried again", "converged", Bug::HeldIsForgotten),
+    ("what is held is not tried again", "bounded", Bug::HeldIsForgotten),
     ("what is held has no bound", "bounded", Bug::HeldWithoutBound),
     ("a missing segment is passed over", "nothing_lost", Bug::GapsAreSkipped),
+    ("a relay's cursor only counts", "converged", Bug::CursorsCount),
 ];

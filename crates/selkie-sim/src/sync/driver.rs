@@ -2,7 +2,9 @@
 
 use selkie_core::sync::{Action, Engine, EngineError, Known, Position};
 use selkie_wire::relay::{PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries};
-use selkie_wire::{DeviceId, IncarnationToken, RosterEntry, SegmentNumber, cbor};
+use selkie_wire::{
+    Cursor, DeviceId, IncarnationToken, RosterEntry, RosterNumber, SegmentNumber, cbor,
+};
 
 use super::bugs::Bug;
 use super::ledger::Ledger;
@@ -48,6 +50,7 @@ pub struct Report {
     pub pulled: usize,
     pub pushed: usize,
     pub refused: usize,
+    pub unkept: usize,
     pub healed: bool,
 }
 
@@ -67,6 +70,7 @@ pub struct Run<'w> {
     pub report: Report,
     pub page: Vec<Vec<u8>>,
     pub empty_pages: u32,
+    pub from_beginning: bool,
 }
 
 impl Run<'_> {
@@ -77,15 +81,17 @@ impl Run<'_> {
             outcome = self.heal().and_then(|()| self.drive());
         }
         if outcome.is_ok() {
-            let whole = self.report.refused == 0 && self.store.waiting() == 0;
+            let whole = self.report.refused + self.report.unkept == 0 && self.store.waiting() == 0;
             self.fuse.step()?;
-            self.store.note_wholeness(self.at, whole, self.now_ms);
+            self.store.note_wholeness(self.at, (whole, self.from_beginning), self.now_ms);
         }
         outcome
     }
 
     fn drive(&mut self) -> Result<(), Stop> {
-        let mut engine = Engine::new(self.known());
+        let known = self.known();
+        self.from_beginning |= known.position.cursor == Cursor(0);
+        let mut engine = Engine::new(known);
         loop {
             let done = match engine.next() {
                 Action::Done => return Ok(()),
@@ -94,7 +100,7 @@ impl Run<'_> {
                     .ask(Request::Pull(cbor::encode(&request)))
                     .and_then(|response| self.pulled(&mut engine, response)),
                 Action::Apply(position) => self.apply(&mut engine, position),
-                Action::FetchRoster(from) => self.fetch_roster(&mut engine, from.0 as usize),
+                Action::FetchRoster(_) => self.fetch_roster(&mut engine),
                 Action::PublishRoster => self.publish_roster(&mut engine),
             };
             match done {
@@ -197,6 +203,7 @@ impl Run<'_> {
         let at = Some((self.at, position)).filter(|_| self.bug != Some(Bug::PositionIsForgotten));
         let applied = self.store.apply_page(at, page, self.now_ms, self.ledger, self.bug);
         self.report.refused += applied.refused;
+        self.report.unkept += applied.unkept;
         self.empty_pages =
             if applied.segments + applied.duplicates > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {
@@ -206,8 +213,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn fetch_roster(&mut self, engine: &mut Engine, from: usize) -> Result<(), Stop> {
-        let fetched: RosterEntries = self.ask(Request::Roster(from))?;
+    fn fetch_roster(&mut self, engine: &mut Engine) -> Result<(), Stop> {
+        let last = self.learn_roster()?;
+        Ok(engine.roster_fetched(last)?)
+    }
+
+    /// Fetches and verifies the roster entries that are missing here.
+    pub(super) fn learn_roster(&mut self) -> Result<RosterNumber, Stop> {
+        let fetched: RosterEntries = self.ask(Request::Roster(self.store.entries))?;
         let mut roster = self.store.roster().clone();
         for entry in fetched.entries {
             let entry = RosterEntry::parse(entry.into()).map_err(|_| Failed::Garbage)?;
@@ -215,7 +228,7 @@ impl Run<'_> {
         }
         self.fuse.step()?;
         self.store.entries = roster.last().0 as usize + 1;
-        Ok(engine.roster_fetched(roster.last())?)
+        Ok(roster.last())
     }
 
     fn publish_roster(&mut self, engine: &mut Engine) -> Result<(), Stop> {

@@ -246,6 +246,10 @@ impl Run<'_> {
         let mut request = PullRequest { epoch: None, cursor: Cursor(0), incarnation: nobody };
         loop {
             let page: PullResponse = self.ask(Request::Pull(cbor::encode(&request)))?;
+            // It may have gone back behind a rotation.
+            if page.roster > self.store.roster().last() {
+                self.learn_roster()?;
+            }
             for bytes in page.envelopes {
                 self.store.note_theirs(bytes.into(), &mut theirs);
             }

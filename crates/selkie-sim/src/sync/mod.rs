@@ -6,6 +6,7 @@
 //! socket, chance that is not the seed's.
 
 pub mod bugs;
+mod calm;
 pub mod checkers;
 mod driver;
 mod heal;
@@ -19,6 +20,7 @@ mod world;
 mod writes;
 
 pub use bugs::{BUGS, Bug};
+pub use calm::Calm;
 pub use ledger::{Act, Deed, Ledger};
 pub use store::{HELD_MAX, Store};
-pub use world::{Calm, World};
+pub use world::World;

@@ -1,6 +1,7 @@
 //! What lies between a device and a relay: it loses, delays, doubles, reorders and cuts.
 
-use selkie_wire::DeviceId;
+use selkie_wire::relay::PullResponse;
+use selkie_wire::{DeviceId, cbor};
 
 use super::relay::{Denied, Relay, Request};
 use crate::world::Random;
@@ -44,7 +45,7 @@ impl Network {
             return Err(Failed::Unreachable);
         }
         self.requests += 1;
-        let fault = random.chance(self.faults_percent).then(|| random.below(7));
+        let fault = random.chance(self.faults_percent).then(|| random.below(9));
         match fault {
             Some(0) => return Err(Failed::Unreachable),
             Some(1) => {
@@ -72,6 +73,9 @@ impl Network {
         if fault == Some(6) && !answer.is_empty() {
             answer.truncate(random.place(answer.len()));
         }
+        if matches!((fault, &request), (Some(7 | 8), Request::Pull(_))) {
+            answer = shuffle(&answer, random);
+        }
         self.bytes += answer.len() as u64;
         Ok(answer)
     }
@@ -85,6 +89,15 @@ impl Network {
         let _nobody_waits = relays[at].handle(device, &request);
         true
     }
+}
+
+/// A relay may give a page in any order.
+fn shuffle(answer: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut page: PullResponse = cbor::decode(answer).expect("a relay's own answer");
+    for last in (1..page.envelopes.len()).rev() {
+        page.envelopes.swap(last, random.place(last + 1));
+    }
+    cbor::encode(&page)
 }
 
 fn cut_request(request: Request, random: &mut Random) -> Request {

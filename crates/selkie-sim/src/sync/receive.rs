@@ -16,6 +16,8 @@ pub struct Applied {
     pub segments: usize,
     pub duplicates: usize,
     pub refused: usize,
+    /// There was no room to hold them.
+    pub unkept: usize,
 }
 
 struct Opened {
@@ -52,6 +54,13 @@ impl Store {
             for device in waiting {
                 self.open_held(&mut inbox, device, &mut opened, ledger);
             }
+            // What was held and then came once more in its order waits for nothing.
+            let passed = |device: &DeviceId, number: SegmentNumber| {
+                inbox.heads.get(device).is_some_and(|(head, _)| number <= *head)
+            };
+            self.held.retain(|(device, number, _), (reason, _)| {
+                matches!(reason, HoldReason::Quarantine(_)) || !passed(device, *number)
+            });
         }
         applied.segments = opened.len();
         (self.incarnations, self.heads) = (inbox.incarnations, inbox.heads);
@@ -97,6 +106,9 @@ impl Store {
             Verdict::Held { device, number, digest, reason, .. } => {
                 if self.held.len() < HELD_MAX || bug == Some(Bug::HeldWithoutBound) {
                     self.held.insert((device, number, digest), (reason, kept));
+                    self.held_most = self.held_most.max(self.held.len());
+                } else {
+                    applied.unkept += 1;
                 }
             }
         }
@@ -113,7 +125,8 @@ impl Store {
         loop {
             let head = inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number);
             let Some(next) = head.next() else { return };
-            let of = self.held.iter().filter(|((of, number, _), _)| (*of, *number) == (device, next));
+            let of =
+                self.held.iter().filter(|((of, number, _), _)| (*of, *number) == (device, next));
             let candidates: Vec<Vec<u8>> = of.map(|(_, (_, bytes))| bytes.clone()).collect();
             let mut found = false;
             for bytes in candidates {

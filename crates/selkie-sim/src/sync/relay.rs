@@ -37,6 +37,8 @@ pub enum Denied {
 pub struct Stored {
     chain: DeviceId,
     number: SegmentNumber,
+    /// Its place in the list, which says what the list was up to here.
+    cursor: u64,
     pub digest: Digest,
     pub bytes: Vec<u8>,
 }
@@ -47,6 +49,8 @@ pub struct State {
     pub epoch: RelayEpoch,
     /// Roster entries it has.
     entries: usize,
+    /// Whether its cursors only count (a planted bug).
+    counts: bool,
     pub stored: Vec<Stored>,
 }
 
@@ -61,8 +65,12 @@ pub struct Relay {
 }
 
 impl State {
-    pub fn new(epoch: RelayEpoch) -> Self {
-        Self { epoch, entries: 0, stored: Vec::new() }
+    pub fn new(epoch: RelayEpoch, counts: bool) -> Self {
+        Self { epoch, entries: 0, counts, stored: Vec::new() }
+    }
+
+    fn end(&self) -> u64 {
+        self.stored.last().map_or(0, |last| last.cursor)
     }
 
     fn head(&self, chain: DeviceId) -> Head {
@@ -89,18 +97,20 @@ impl State {
 
     fn pull(&self, device: DeviceId, request: &PullRequest) -> Result<PullResponse, Denied> {
         let (chain, _) = self.chain(device, request.incarnation)?;
-        let end = self.stored.len() as u64;
-        let known = request.epoch == Some(self.epoch) && request.cursor.0 <= end;
-        let mut cursor = if known { request.cursor.0 } else { 0 };
+        let end = self.end();
+        let place = self.stored.iter().position(|stored| stored.cursor == request.cursor.0);
+        let known = request.epoch == Some(self.epoch);
+        let start = place.filter(|_| known).map_or(0, |place| place + 1);
+        let mut cursor = if start > 0 { request.cursor.0 } else { 0 };
         let mut envelopes = Vec::new();
-        for stored in self.stored.iter().skip(cursor as usize) {
+        for stored in &self.stored[start..] {
             if stored.chain != chain {
                 if envelopes.len() == PAGE_MAX {
                     break;
                 }
                 envelopes.push(stored.bytes.clone().into());
             }
-            cursor += 1;
+            cursor = stored.cursor;
         }
         Ok(PullResponse {
             epoch: self.epoch,
@@ -152,7 +162,8 @@ impl State {
             _ if full => return PushOutcome::Quota,
             _ => {}
         }
-        self.stored.push(Stored { chain, number, digest, bytes: envelope.into_bytes() });
+        let cursor = if self.counts { self.end() + 1 } else { Cursor(self.end()).after(digest).0 };
+        self.stored.push(Stored { chain, number, cursor, digest, bytes: envelope.into_bytes() });
         PushOutcome::Stored
     }
 
@@ -167,8 +178,8 @@ impl State {
 }
 
 impl Relay {
-    pub fn new(epoch: RelayEpoch) -> Self {
-        Self { state: State::new(epoch), backups: Vec::new(), full: false }
+    pub fn new(epoch: RelayEpoch, counts: bool) -> Self {
+        Self { state: State::new(epoch, counts), backups: Vec::new(), full: false }
     }
 
     /// Answers one request of a device.

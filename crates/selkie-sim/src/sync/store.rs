@@ -12,16 +12,14 @@ use selkie_core::merge::Replica;
 use selkie_core::seal::{ChangesOf, Heads, SealContext, SegmentBody, seal_segment};
 use selkie_core::sync::{HoldReason, Position};
 use selkie_wire::relay::Head;
-use selkie_wire::{
-    DeviceId, Digest, IncarnationToken, Incarnations, Roster, SegmentNumber,
-};
+use selkie_wire::{DeviceId, Digest, IncarnationToken, Incarnations, Roster, SegmentNumber};
 
 use super::ledger::Ledger;
 use super::template::template;
 use crate::world::Random;
 
 /// Segments kept sealed at most; few, so that a store often has no room for another.
-pub const HELD_MAX: usize = 4;
+pub const HELD_MAX: usize = 1;
 /// Changes in a segment at most.
 const SEGMENT_CHANGES_MAX: usize = 3;
 /// Segments in a push at most.
@@ -104,6 +102,8 @@ pub struct Store {
     pub(super) heads: Heads,
     /// Kept sealed.
     pub held: BTreeMap<(DeviceId, SegmentNumber, Digest), (HoldReason, Vec<u8>)>,
+    /// The most that was held at a time.
+    pub held_most: usize,
     pub(super) incarnations: Incarnations,
     pub(super) relays: BTreeMap<usize, RelayState>,
     /// The writes that have come in, by the ledger's numbers.
@@ -126,6 +126,7 @@ impl Store {
             segments: Vec::new(),
             heads: Heads::default(),
             held: BTreeMap::new(),
+            held_most: 0,
             incarnations: Incarnations::default(),
             relays: BTreeMap::new(),
             known: BTreeSet::new(),
@@ -251,7 +252,8 @@ impl Store {
         body.first_change = first.number;
         body.changes_of = first.of.map_or(ChangesOf::Device, ChangesOf::Incarnation);
         let taken = (first.number..).zip(&self.resend).take(SEGMENT_CHANGES_MAX);
-        let taken = taken.take_while(|(number, next)| next.of == first.of && next.number == *number);
+        let taken =
+            taken.take_while(|(number, next)| next.of == first.of && next.number == *number);
         for (_, next) in taken {
             body.stamp = next.stamp.0;
             body.changes.push(next.bytes.clone());
@@ -266,11 +268,18 @@ impl Store {
 
     /// After a run: if something was missing or damaged, the relay's list is read from its beginning
     /// at the next run, and then once a day.
-    pub(super) fn note_wholeness(&mut self, relay: usize, whole: bool, now_ms: u64) {
+    pub(super) fn note_wholeness(
+        &mut self,
+        relay: usize,
+        (whole, from_beginning): (bool, bool),
+        now_ms: u64,
+    ) {
         const READ_ANEW_INTERVAL_MS: u64 = 24 * 60 * 60 * 1000;
         let state = self.relays.entry(relay).or_default();
-        if whole {
+        if whole && from_beginning {
             state.read_anew_at = None;
+        } else if whole && state.read_anew_at.is_none() {
+            // Nothing was missing, and nothing is.
         } else if state.read_anew_at.unwrap_or(0) <= now_ms.saturating_sub(READ_ANEW_INTERVAL_MS) {
             state.position.cursor = selkie_wire::Cursor(0);
             state.read_anew_at = Some(now_ms);

@@ -1,25 +1,21 @@
 //! One schedule: a wild time with faults of every kind, then a calm in which all must come together.
 
-use std::collections::BTreeSet;
-
 use selkie_core::ports::RandomSource;
-use selkie_wire::{Envelope, RelayEpoch};
+use selkie_wire::RelayEpoch;
 
 use super::bugs::Bug;
+use super::calm::Calm;
 use super::driver::{Report, Run, Stop};
 use super::ledger::Ledger;
 use super::network::Network;
-use super::receive::acts_of;
 use super::relay::{Relay, State};
 use super::store::{ChainFile, Fuse, HELD_MAX, Store};
 use super::template::DEVICES;
 use super::writes::write_something;
 use crate::world::Random;
 
-const HOUR_MS: u64 = 60 * 60 * 1000;
+pub(super) const HOUR_MS: u64 = 60 * 60 * 1000;
 const YEAR_MS: u64 = 365 * 24 * HOUR_MS;
-/// Rounds in which everything has to reach everyone once nothing fails any more.
-const CALM_ROUNDS: usize = 4;
 /// Stores at the same time at most.
 const STORES_MAX: usize = 5;
 
@@ -31,7 +27,8 @@ pub enum Losses {
     Relays,
     /// Devices are lost, copied, and restored from backups, which they notice.
     Stores,
-    /// A store is put back as it was, in place, and does not notice; there is one relay.
+    /// A store is put back as it was, in place, and does not notice; there is one relay, and no copy
+    /// of the store that could have sent what it had not sealed yet.
     Unnoticed,
 }
 
@@ -43,17 +40,6 @@ pub struct Device {
     file: Option<ChainFile>,
     backups: Vec<(Store, Option<ChainFile>)>,
     wrong_ms: i64,
-}
-
-/// What the calm at the end showed.
-#[derive(Clone, Debug, Default)]
-pub struct Calm {
-    /// Writes that were somewhere when it began.
-    pub alive: BTreeSet<u64>,
-    /// Runs that failed although nothing was in their way.
-    pub failed: Vec<String>,
-    /// Runs once all was said, that were not one request and an empty answer.
-    pub restless: Vec<String>,
 }
 
 /// A world, and all that happened in it.
@@ -70,10 +56,11 @@ pub struct World {
     pub steps: Vec<String>,
     /// Runs of sync.
     pub runs: u64,
-    relays: Vec<Relay>,
-    network: Network,
-    random: Random,
-    now_ms: u64,
+    joined: usize,
+    pub(super) relays: Vec<Relay>,
+    pub(super) network: Network,
+    pub(super) random: Random,
+    pub(super) now_ms: u64,
     losses: Losses,
     bug: Option<Bug>,
     tells: bool,
@@ -97,11 +84,10 @@ impl World {
         let mut random = Random::new(seed ^ 0x5e1c_1e00_0000_0000);
         let losses = *random.pick(&[Losses::Relays, Losses::Stores, Losses::Unnoticed]);
         let two = losses != Losses::Unnoticed && random.chance(40);
-        let relays = (0..1 + usize::from(two)).map(|_| Relay::new(epoch(&mut random))).collect();
-        let network = Network {
-            faults_percent: *random.pick(&[0, 10, 30]),
-            ..Network::default()
-        };
+        let counts = bug == Some(Bug::CursorsCount);
+        let relays = (0..1 + usize::from(two)).map(|_| Relay::new(epoch(&mut random), counts));
+        let relays = relays.collect();
+        let network = Network { faults_percent: *random.pick(&[0, 10, 30]), ..Network::default() };
         let mut world = Self {
             devices: Vec::new(),
             ledger: Ledger::default(),
@@ -109,6 +95,7 @@ impl World {
             exceeded: Vec::new(),
             steps: Vec::new(),
             runs: 0,
+            joined: 0,
             relays,
             network,
             random,
@@ -124,7 +111,7 @@ impl World {
         world
     }
 
-    fn tell(&mut self, what: impl FnOnce() -> String) {
+    pub(super) fn tell(&mut self, what: impl FnOnce() -> String) {
         if self.tells {
             self.steps.push(what());
         }
@@ -168,7 +155,7 @@ impl World {
 
     /// The next device of the vault joins: the first one adds it.
     fn join(&mut self) {
-        let next = self.devices.iter().map(|device| device.store.device + 1).max().unwrap_or(0);
+        let next = self.joined;
         let admin = self.devices.iter().any(|device| device.store.device == 0);
         if next >= DEVICES || self.devices.len() >= STORES_MAX || !(admin || next == 0) {
             return;
@@ -182,6 +169,7 @@ impl World {
             first.store.entries = entries;
         }
         let file = Some(store.chain_file());
+        self.joined += 1;
         self.devices.push(Device { store, file, backups: Vec::new(), wrong_ms: 0 });
         self.tell(|| format!("device {next} joins"));
     }
@@ -210,11 +198,13 @@ impl World {
     fn sync(&mut self, at: usize, fuse: Option<u32>) {
         let relay = self.random.place(self.relays.len());
         let (outcome, report) = self.sync_with(at, relay, fuse);
-        self.tell(|| format!("{at} syncs with {relay}, disk steps {fuse:?}: {outcome:?} {report:?}"));
+        self.tell(|| {
+            format!("{at} syncs with {relay}, disk steps {fuse:?}: {outcome:?} {report:?}")
+        });
     }
 
     /// One run of one store with one relay; a store that crashed is opened again.
-    fn sync_with(
+    pub(super) fn sync_with(
         &mut self,
         at: usize,
         relay: usize,
@@ -237,12 +227,17 @@ impl World {
             report: Report::default(),
             page: Vec::new(),
             empty_pages: 0,
+            from_beginning: false,
         };
         let outcome = run.run();
         let report = run.report;
         self.runs += 1;
         if outcome == Err(Stop::Crash) {
             self.open(at);
+        }
+        if report.healed {
+            // Set back once more behind that, it would give its writes new names a second time.
+            self.devices[at].backups.clear();
         }
         let bound = 30 + 4 * self.relays[relay].state.stored.len() as u64;
         if report.requests > bound {
@@ -271,7 +266,7 @@ impl World {
         let relay = &mut self.relays[at];
         let what = match choice {
             0 => {
-                relay.state = State::new(epoch);
+                relay.state = State::new(epoch, self.bug == Some(Bug::CursorsCount));
                 "is wiped or replaced"
             }
             1 | 2 if !relay.backups.is_empty() => {
@@ -305,7 +300,8 @@ impl World {
         }
         let (store, _) = self.random.pick(&device.backups).clone();
         device.store = store;
-        if self.random.chance(50) {
+        // Written over in place with nothing sealed since, it would not notice; see `Losses`.
+        if device.store.agrees_with(device.file.as_ref()) || self.random.chance(50) {
             device.file = None;
         }
         self.open(at);
@@ -334,60 +330,11 @@ impl World {
         self.tell(|| format!("{at} is copied"));
     }
 
-    fn check_bounds(&mut self) {
-        let held = self.devices.iter().map(|device| device.store.held.len()).max().unwrap_or(0);
+    pub(super) fn check_bounds(&mut self) {
+        let held = self.devices.iter().map(|device| device.store.held_most).max().unwrap_or(0);
         if held > HELD_MAX {
             self.exceeded.push(format!("{held} segments are held"));
         }
-    }
-
-    /// Everything works from now on; everyone syncs with every relay a few times.
-    fn calm_down(&mut self) {
-        while self.network.deliver_late(&mut self.relays, &mut self.random) {}
-        self.network.faults_percent = 0;
-        self.network.cut.clear();
-        self.relays.iter_mut().for_each(|relay| relay.full = false);
-        self.calm.alive = self.alive();
-        for round in 0..CALM_ROUNDS {
-            // Long enough that what is read anew once a day is read anew.
-            self.now_ms += 25 * HOUR_MS;
-            for (at, relay) in self.pairs() {
-                let (outcome, report) = self.sync_with(at, relay, None);
-                self.tell(|| format!("calm {round}: {at} with {relay}: {outcome:?} {report:?}"));
-                if let Err(stop) = outcome {
-                    self.calm.failed.push(format!("{at} with relay {relay}: {stop:?}"));
-                }
-            }
-            self.check_bounds();
-        }
-        for (at, relay) in self.pairs() {
-            let (_, Report { requests, pulled, pushed, .. }) = self.sync_with(at, relay, None);
-            if (requests, pulled, pushed) != (1, 0, 0) {
-                let what = format!("{requests} requests, {pulled} pulled, {pushed} pushed");
-                self.calm.restless.push(format!("{at} with relay {relay}: {what}"));
-            }
-        }
-    }
-
-    fn pairs(&self) -> Vec<(usize, usize)> {
-        let relays = self.relays.len();
-        (0..self.devices.len()).flat_map(|at| (0..relays).map(move |relay| (at, relay))).collect()
-    }
-
-    /// The writes that some store or relay has.
-    fn alive(&self) -> BTreeSet<u64> {
-        let mut alive = BTreeSet::new();
-        for Device { store, .. } in &self.devices {
-            alive.extend(&store.known);
-            for (_, bytes) in store.held.values() {
-                alive.extend(acts_of(bytes, &self.ledger));
-            }
-        }
-        for stored in self.relays.iter().flat_map(|relay| &relay.state.stored) {
-            debug_assert!(Envelope::parse(stored.bytes.clone()).is_ok());
-            alive.extend(self.ledger.of_segment(stored.digest));
-        }
-        alive
     }
 }
 

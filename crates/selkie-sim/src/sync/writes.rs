@@ -77,8 +77,10 @@ pub fn write_something(
     let mut acts = Vec::new();
     for _ in 0..=random.below(2) {
         let number = ledger.next().max(acts.last().map_or(0, |(last, _): &(u64, Act)| last + 1));
+        // One insertion and one removal in one write would be one item's change.
+        let listed = acts.iter().any(|(_, act)| !matches!(act.deed, Deed::Counted(_)));
         let act = if typed {
-            typed_act(&mut map, number, random)
+            typed_act(&mut map, number, listed || random.chance(50), random)
         } else {
             let fresh = FIELDS.iter().filter(|field| !acts.iter().any(|(_, act)| of(act, field)));
             let fresh: Vec<&'static str> = fresh.copied().collect();
@@ -125,8 +127,13 @@ fn plain_act(
     Some(Act { deed: Deed::Field(id, field, written), replaces })
 }
 
-fn typed_act(map: &mut Map<String, Value>, number: u64, random: &mut Random) -> Option<Act> {
-    if random.chance(50) {
+fn typed_act(
+    map: &mut Map<String, Value>,
+    number: u64,
+    counts: bool,
+    random: &mut Random,
+) -> Option<Act> {
+    if counts {
         let by = random.below(9) as i64 + 1;
         let sum = map.get(COUNTER).and_then(Value::as_i64).unwrap_or(0);
         map.insert(COUNTER.to_owned(), json!(sum + by));

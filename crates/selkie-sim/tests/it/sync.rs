@@ -4,7 +4,7 @@ use selkie_sim::runner::{plant_sync, run_sync, threads};
 use selkie_sim::sync::BUGS;
 
 const SCHEDULES: u64 = 20_000;
-const RUNS: u64 = 400;
+const RUNS: u64 = 600;
 
 #[test]
 fn every_promise_of_sync_holds_in_twenty_thousand_schedules() {

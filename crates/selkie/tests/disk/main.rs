@@ -189,9 +189,7 @@ const OPERATIONS: [(&str, Operation); 7] = [
         let open = conflicts.first().expect("a conflict");
         vault.resolve("notes", &open.id, &open.token, Resolution::Value(json!(7))).map(|_| ())
     }),
-    ("set the policy and the schema", |_, vault| {
-        vault.set_policy("notes", CollectionPolicy::default())
-    }),
+    ("set a policy", |_, vault| vault.set_policy("notes", CollectionPolicy::default())),
     ("clear away", |_, vault| {
         let later = vault.status()?.last_sync.map_or(0, |last| last.at_ms) + 100 * DAY_MS;
         vault.set_clock(move || later);

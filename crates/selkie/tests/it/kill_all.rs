@@ -52,11 +52,14 @@ fn a_process_that_is_killed() {
     }
 }
 
+/// Who said it, and what.
+type Line = (&'static str, String);
+
 struct Processes {
     places: BTreeMap<&'static str, PathBuf>,
     address: String,
     children: BTreeMap<&'static str, Child>,
-    lines: (Sender<(&'static str, String)>, Receiver<(&'static str, String)>),
+    lines: (Sender<Line>, Receiver<Line>),
     acknowledged: BTreeMap<&'static str, u64>,
     synced: u64,
 }
@@ -89,7 +92,7 @@ impl Processes {
         child.wait().unwrap();
     }
 
-    fn note(&mut self, (role, line): (&'static str, String)) {
+    fn note(&mut self, (role, line): Line) {
         if let Some(number) = line.strip_prefix("written ") {
             let last = self.acknowledged.entry(role).or_default();
             *last = number.parse::<u64>().unwrap().max(*last);
@@ -138,7 +141,8 @@ fn whoever_is_killed_while_all_write_and_sync_nothing_acknowledged_is_lost_or_do
     let mut chance = 7_u64;
     for _ in 0..KILLS {
         // Another moment each time; the same numbers every time (Knuth's linear congruence).
-        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        chance =
+            chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         for _ in 0..1 + (chance >> 33) % 24 {
             let line = processes.lines.1.recv().unwrap();
             processes.note(line);

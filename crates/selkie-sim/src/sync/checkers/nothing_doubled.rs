@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{standing, sum};
 use crate::checkers::{Broken, holds};
-use crate::sync::{Deed, World};
 use crate::sync::writes::{self, FIELDS, RECORDS, TYPED, key, shown};
+use crate::sync::{Deed, World};
 
 pub fn check(world: &World) -> Result<(), Broken> {
     let sum = sum(world);
@@ -13,7 +13,8 @@ pub fn check(world: &World) -> Result<(), Broken> {
         standing(world).filter(|(_, deed)| **deed != Deed::Unlisted).map(|one| one.0).collect();
     for (at, device) in world.devices.iter().enumerate() {
         let store = &device.store;
-        for (id, field) in RECORDS.iter().flat_map(|id| FIELDS.iter().map(move |field| (id, field))) {
+        for (id, field) in RECORDS.iter().flat_map(|id| FIELDS.iter().map(move |field| (id, field)))
+        {
             let registers = store.replica.registers(&key(id));
             let count = registers.at(&selkie_core::record::Path::root().child(field)).len();
             let values = writes::standing(&registers, field);
@@ -27,7 +28,9 @@ pub fn check(world: &World) -> Result<(), Broken> {
         let typed = shown(store, TYPED);
         let items = writes::items(&typed);
         let distinct: BTreeSet<u64> = items.iter().copied().collect();
-        holds(distinct.len() == items.len(), || format!("device {at} lists an item twice: {items:?}"))?;
+        holds(distinct.len() == items.len(), || {
+            format!("device {at} lists an item twice: {items:?}")
+        })?;
         holds(distinct.is_subset(&standing), || {
             format!("device {at} lists what was taken out: {items:?}")
         })?;

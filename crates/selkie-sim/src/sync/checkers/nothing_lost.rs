@@ -3,8 +3,8 @@
 
 use super::{standing, sum};
 use crate::checkers::{Broken, holds};
-use crate::sync::{Deed, World};
 use crate::sync::writes::{self, TYPED, key, shown};
+use crate::sync::{Deed, World};
 
 pub fn check(world: &World) -> Result<(), Broken> {
     let sum = sum(world);
