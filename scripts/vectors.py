@@ -614,6 +614,29 @@ def packed_states():
                       for name, entries, document in cases]}
 
 
+# ---- sync package --------------------------------------------------------------------------------------------------
+def item(kind, b): return bytes([kind]) + u32(len(b)) + b
+
+
+def packages():
+    vault, member, token = b"\x11" * 32, b"\x22" * 16, b"\x33" * 32
+    cases = []
+    for name, entries, introductions, sealed in [
+        ("nothing", [], [], []), ("the roster alone", [b"\x01", b"\x02" * 300], [], []),
+        ("everything", [b"\x01"], [(member, token)], [b"\x03" * 5, b"\x04" * 70000]),
+    ]:
+        b = MAGIC + bytes([9, 1]) + u16(0) + vault
+        b += b"".join(item(1, entry) for entry in entries)
+        b += b"".join(item(2, of + token) for of, token in introductions)
+        b += b"".join(item(3, envelope) for envelope in sealed)
+        b += item(0xff, sha256(b))
+        cases.append({"name": name, "vault": vault.hex(), "roster": [entry.hex() for entry in entries],
+                      "introductions": [{"member": of.hex(), "token": token.hex()} for of, token in introductions],
+                      "envelopes": [{"byte": envelope[0], "length": len(envelope)} for envelope in sealed],
+                      "length": len(b), "sha256": sha256(b).hex()})
+    return {"cases": cases}
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for name, make in {
@@ -621,6 +644,7 @@ def main():
         "slots": lambda _: slots(), "recovery": lambda _: recovery(), "roster": roster,
         "pairing": lambda file: pairing(file, OUT / "roster.json"),
         "incarnation": lambda _: incarnations(), "change": lambda _: changes(), "packed": lambda _: packed_states(),
+        "package": lambda _: packages(),
     }.items():
         file = OUT / f"{name}.json"
         file.write_text(json.dumps(make(file), indent=1, ensure_ascii=False) + "\n")

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use crate::tree;
 
 /// Benchmarks by name, with the crate that holds each.
-const BENCHES: [(&str, &str); 1] = [("store", "selkie")];
+const BENCHES: [(&str, &str); 2] = [("store", "selkie"), ("sync", "selkie")];
 const PAGE: &str = "docs/BENCHMARKS.md";
-/// A tenth of the work, to see whether all is well: printed, never written down.
+/// A part of the work, to see whether all is well: printed, never written down.
 const QUICK: &str = "--quick";
 
 /// Runs `cargo bench` for the benchmark that `arguments` name.

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use selkie::transport::Folder;
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
-    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
+    confirm_deletions, conflicts, delete, demo, devices, doctor, explain, export, fingerprint, get,
+    history, import, index, init, invite, join, list, lock, package, passphrase, patch, policy,
+    preferences, put, query, recover, relay, resolve, restore, revoke, rotate, schema, search,
+    similar, sql, status, sync, undo, unlock, words,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -65,6 +68,35 @@ pub struct RelayUrl {
     pub url: String,
 }
 
+/// Where devices meet, for the commands that exchange changes.
+#[derive(Args, Debug)]
+pub struct Meeting {
+    /// The relay's address
+    #[arg(
+        long,
+        env = "SELKIE_RELAY",
+        hide_env_values = true,
+        value_name = "URL",
+        required_unless_present = "folder"
+    )]
+    relay: Option<String>,
+    /// A folder that your devices share (Syncthing, iCloud Drive, a stick), instead of a relay
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Meeting {
+    /// The address, as the library takes it. A folder has one address wherever a command is run.
+    pub fn address(&self) -> Result<String, Failure> {
+        let Some(folder) = &self.folder else { return Ok(self.relay.clone().unwrap_or_default()) };
+        let path = std::path::absolute(folder).map_err(|error| Failure::file(folder, &error))?;
+        if path.to_str().is_none() {
+            return Err(Failure::usage("the folder's path is not valid text"));
+        }
+        Ok(Folder::new(path).address())
+    }
+}
+
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident = $module:ident,)*) => {
         /// One command, with its arguments.
@@ -101,6 +133,16 @@ commands! {
     List = list,
     /// Find records by their fields
     Query = query,
+    /// Search the text of records
+    Search = search,
+    /// Find the records nearest to another one, or to a vector
+    Similar = similar,
+    /// Show how a query would be answered
+    Explain = explain,
+    /// List, build or remove indexes
+    Index = index,
+    /// Read records with SQL
+    Sql = sql,
     /// Show who changed what of a record, when, what lost and why
     History = history,
     /// Take back the last change of a record
@@ -119,10 +161,16 @@ commands! {
     Invite = invite,
     /// Make this device part of a vault, with a code from another device
     Join = join,
-    /// Exchange changes with the other devices, through a relay
+    /// Exchange changes with the other devices, through a relay or a shared folder
     Sync = sync,
+    /// Exchange changes by files: by mail, on a stick, or any other way
+    Package = package,
     /// Show what the store holds and how its sync stands
     Status = status,
+    /// Look for what may be wrong, and say what to do
+    Doctor = doctor,
+    /// Agree to deletions by another device that were held because they take too much
+    ConfirmDeletions = confirm_deletions,
     /// Show what two devices edited differently, side by side
     Conflicts = conflicts,
     /// Decide conflicts: one, all alike, or one after the other with single keys
@@ -131,6 +179,22 @@ commands! {
     Preferences = preferences,
     /// List the vault's devices
     Devices = devices,
+    /// Remove a device from the vault: it gets nothing new
+    Revoke = revoke,
+    /// Use new keys for everything that is sent from now on
+    Rotate = rotate,
+    /// Make this device part of a vault with nothing but its recovery words
+    Recover = recover,
+    /// Change the passphrase of the store on this device
+    Passphrase = passphrase,
+    /// Replace the vault's recovery words, or let them open this store
+    Words = words,
+    /// Show words that are equal on devices that know the same members
+    Fingerprint = fingerprint,
+    /// Check the passphrase; with --remember, let the system's keystore open the store
+    Unlock = unlock,
+    /// Let the system's keystore open the store no longer
+    Lock = lock,
     /// Run a relay, a server that stores what it cannot read
     Relay = relay,
 }

@@ -8,6 +8,7 @@ use selkie::Vault;
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
+use crate::keystore::SystemKeyStore;
 use crate::output::Output;
 use crate::passphrase::{Secret, SecretSource};
 
@@ -51,11 +52,25 @@ impl Context {
 
     /// Opens the store; asks for the passphrase only if there is a store to open.
     pub fn open(&self) -> Result<Vault, Failure> {
+        if self.secret.keystore {
+            self.secret.check()?;
+            let path = self.existing_store()?;
+            return Ok(Vault::open_remembered(&path, &mut SystemKeyStore)?);
+        }
         Ok(self.open_with_secret()?.0)
     }
 
     /// Opens the store, and keeps what opened it for an operation that asks for it again.
     pub fn open_with_secret(&self) -> Result<(Vault, Secret), Failure> {
+        let path = self.existing_store()?;
+        if self.secret.keystore {
+            return Err(Failure::usage("this asks for the passphrase; the keystore does not do"));
+        }
+        let secret = self.secret.read()?;
+        Ok((Vault::open(&path, secret.unlock())?, secret))
+    }
+
+    fn existing_store(&self) -> Result<PathBuf, Failure> {
         let path = self.store_path()?;
         if !path.exists() && !key_file(&path).exists() {
             let message = format!("there is no store at {}", path.display());
@@ -64,8 +79,7 @@ impl Context {
                  or name another place with --store PATH",
             ));
         }
-        let secret = self.secret.read()?;
-        Ok((Vault::open(&path, secret.unlock())?, secret))
+        Ok(path)
     }
 }
 

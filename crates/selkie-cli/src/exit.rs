@@ -109,12 +109,17 @@ impl From<Error> for Failure {
         let exit = match error.kind() {
             ErrorKind::NotFound => Exit::NotFound,
             ErrorKind::WrongKey => Exit::WrongKey,
-            ErrorKind::Storage | ErrorKind::DiskFull | ErrorKind::Busy | ErrorKind::TooNew => {
-                Exit::Store
-            }
-            ErrorKind::Network | ErrorKind::Relay | ErrorKind::Pairing | ErrorKind::Fork => {
-                Exit::Relay
-            }
+            ErrorKind::Storage
+            | ErrorKind::DiskFull
+            | ErrorKind::Busy
+            | ErrorKind::TooNew
+            | ErrorKind::Locked => Exit::Store,
+            ErrorKind::Network
+            | ErrorKind::Relay
+            | ErrorKind::Pairing
+            | ErrorKind::Incomplete
+            | ErrorKind::Fork
+            | ErrorKind::Unauthorized => Exit::Relay,
             ErrorKind::InvalidInput | ErrorKind::AlreadyExists | ErrorKind::Stale => Exit::Refused,
             _ => Exit::Other,
         };

@@ -8,13 +8,17 @@ mod context;
 mod demo;
 mod exit;
 mod field_text;
+mod interrupt;
 mod json;
 mod json_text;
+mod keystore;
 mod output;
 mod passphrase;
+mod qr;
 mod records;
 mod text;
 mod time_text;
+mod words_out;
 
 use std::process::ExitCode;
 

@@ -28,6 +28,10 @@ pub struct SecretSource {
     /// Open the store with the recovery words in FILE instead of the passphrase
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     recovery_words: Option<PathBuf>,
+
+    /// Open the store with the key that `selkie unlock --remember` keeps in the system's keystore
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub keystore: bool,
 }
 
 /// What opens a store; wiped from memory when dropped.
@@ -73,24 +77,20 @@ impl SecretSource {
         if let Some(passphrase) = self.given()? {
             return Ok(Secret::Passphrase(passphrase));
         }
-        let first = prompt("New passphrase: ")?;
-        let again = prompt("The same again: ")?;
-        if *first != *again {
-            let failure = Failure::refused("passphrases_differ", "the two passphrases differ");
-            return Err(failure.help("nothing was made; run the command again"));
-        }
-        Ok(Secret::Passphrase(first))
+        prompt_twice().map(Secret::Passphrase)
     }
 
     /// One source at most. (The parser does not compare options before and after the command's name.)
-    fn check(&self) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<(), Failure> {
         let given = [
             self.passphrase_file.is_some(),
             self.passphrase_fd.is_some(),
             self.recovery_words.is_some(),
+            self.keystore,
         ];
         if given.into_iter().filter(|is_given| *is_given).count() > 1 {
-            let message = "give one of --passphrase-file, --passphrase-fd and --recovery-words";
+            let message = "give one of --passphrase-file, --passphrase-fd, --recovery-words and \
+                           --keystore";
             return Err(Failure::usage(message));
         }
         Ok(())
@@ -105,6 +105,32 @@ impl SecretSource {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// Recovery words, from a file or typed without being shown.
+pub fn read_words(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+    match file {
+        Some(path) => read_file(path),
+        None => prompt("Recovery words: "),
+    }
+}
+
+/// A passphrase to take another's place, from a file or typed twice.
+pub fn read_another(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+    match file {
+        Some(path) => read_file(path),
+        None => prompt_twice(),
+    }
+}
+
+fn prompt_twice() -> Result<Zeroizing<String>, Failure> {
+    let first = prompt("New passphrase: ")?;
+    let again = prompt("The same again: ")?;
+    if *first != *again {
+        let failure = Failure::refused("passphrases_differ", "the two passphrases differ");
+        return Err(failure.help("nothing was changed; run the command again"));
+    }
+    Ok(first)
 }
 
 fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -18,6 +18,7 @@ pub fn to_json(collection: &str, record: &Record) -> Value {
         "document": record.document,
         "created_at_ms": record.created_at_ms,
         "updated_at_ms": record.updated_at_ms,
+        "updated_by": record.updated_by.map(|device| device.to_string()),
         "conflicts": record.conflicts,
     })
 }

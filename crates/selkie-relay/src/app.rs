@@ -16,6 +16,7 @@ use crate::limits::{BODIES_BYTES_MAX, ROSTER_MOVES_MAX};
 use crate::problem::Problem;
 use crate::rosters::{RosterFault, Rosters};
 use crate::store::{Judged, Reply, Seen, Store, StoreError};
+use crate::waiters::Waiters;
 
 /// The state of a running relay.
 pub(crate) struct App {
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) rosters: Rosters,
     /// One permit for each byte of a body that is held.
     pub(crate) body_bytes: Arc<Semaphore>,
+    /// Clients that wait for something new.
+    pub(crate) waiters: Waiters,
     creations: Mutex<Creations>,
 }
 
@@ -42,6 +45,7 @@ impl App {
             rosters: Rosters::new(Arc::clone(&store)),
             store,
             body_bytes: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
+            waiters: Waiters::new(),
             creations: Mutex::new(Creations::new(&config.quotas, config.clock.now_ms())),
             config,
         })

@@ -116,6 +116,8 @@ pub struct Timeouts {
     pub write_idle: Duration,
     /// For the answer to a request whose body is there.
     pub handler: Duration,
+    /// For something new to come, until a client that waits for it is told that nothing came.
+    pub wait: Duration,
     /// For requests under way when the relay is told to stop.
     pub shutdown: Duration,
 }
@@ -128,6 +130,7 @@ impl Default for Timeouts {
             body: limits::BODY_TIMEOUT,
             write_idle: limits::WRITE_IDLE_TIMEOUT,
             handler: limits::HANDLER_TIMEOUT,
+            wait: limits::WAIT_TIMEOUT,
             shutdown: limits::SHUTDOWN_GRACE,
         }
     }

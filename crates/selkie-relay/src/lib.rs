@@ -27,6 +27,7 @@ mod rosters;
 mod server;
 mod stall;
 mod store;
+mod waiters;
 
 pub use blocking::{Background, run_blocking};
 pub use config::{Clock, Config, Log, Quotas, Storage, Timeouts};

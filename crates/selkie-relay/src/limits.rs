@@ -43,6 +43,13 @@ pub const ROSTER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Verified rosters kept in memory, measured by the bytes of their entries.
 pub const ROSTER_CACHE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
+/// Clients that wait for something new at once; each keeps a connection, and others need some too.
+pub const WAITERS_MAX: usize = CONNECTIONS_MAX / 2;
+/// Of these, for one vault.
+pub const WAITERS_OF_VAULT_MAX: usize = 32;
+/// A client that waits is answered within this.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// How long a challenge may take to be signed.
 pub const CHALLENGE_TTL_MS: u64 = 60 * 1000;
 /// How long a token is good for.

@@ -94,6 +94,11 @@ impl Known {
         self.roster.member(device).filter(|member| member.revoked.is_none())
     }
 
+    /// The key of the recovery words that stand.
+    fn recovery(&self) -> Option<[u8; 32]> {
+        self.roster.recovery().proof.as_ref().map(|proof| proof.key)
+    }
+
     fn digest_at(&self, number: RosterNumber) -> Option<Digest> {
         self.digests.get(usize::try_from(number.0).ok()?).copied()
     }
@@ -205,7 +210,8 @@ impl Rosters {
                 asked = true;
             }
             let after = known.as_ref().map(|known| known.head().number);
-            let plan = RosterPlan { vault, after, entries };
+            let recovery = next.recovery();
+            let plan = RosterPlan { vault, after, entries, recovery };
             match self.store.extend_roster(plan).await? {
                 RosterOutcome::Stored => {
                     let head = next.head();

@@ -106,6 +106,7 @@ impl Relay {
             }
         }
         drop(listener);
+        app.waiters.close();
         let ended = tokio::time::timeout(app.config.timeouts.shutdown, graceful.shutdown()).await;
         if ended.is_err() {
             app.config.log.line("some requests did not end in time and were cut off");

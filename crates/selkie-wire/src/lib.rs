@@ -11,9 +11,13 @@ pub mod envelope;
 pub mod ids;
 pub mod incarnation;
 pub mod limits;
+pub mod package;
 pub mod relay;
 pub mod roster;
 pub mod version_vector;
+
+/// The format that this version writes. A vault whose roster asks for more must not be written to by it.
+pub const FORMAT_VERSION: u32 = 1;
 
 pub use envelope::{Envelope, EnvelopeError, EnvelopeType, Header};
 pub use ids::{

@@ -40,5 +40,13 @@ pub const MAILBOX_TTL_MS: u64 = 10 * 60 * 1000;
 /// Messages a pairing needs: offer, request, grant.
 pub const MAILBOX_SLOTS: u8 = 3;
 
+/// Largest segment file in a folder, several segments merged into one included.
+pub const FOLDER_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Names of one folder that are looked at.
+pub const FOLDER_NAMES_MAX: usize = 1_000_000;
+
+/// Largest sync package.
+pub const PACKAGE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// Nesting that the strict CBOR check accepts: a document's 16 levels inside our own few.
 pub const CBOR_DEPTH_MAX: usize = 32;

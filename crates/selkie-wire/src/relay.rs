@@ -119,6 +119,46 @@ pub fn auth_bytes(origin: &str, vault: VaultId, device: DeviceId, challenge: &[u
     [&origin_len[..], origin.as_bytes(), &vault.0, &device.0, challenge].concat()
 }
 
+/// What the recovery words sign to fetch a vault's roster.
+pub const RECOVERY_AUTH_SIGNATURE_LABEL: &[u8] = b"selkie/1/recovery-auth\0";
+
+/// `POST /v1/recover`: asks for the roster of the vault that these recovery words belong to. The
+/// challenge is one for the vault id that has the key's bytes, and the device id of zeros.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RecoverRequest {
+    /// Ed25519 public key derived from the words.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub key: [u8; 32],
+    /// As received.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub challenge: Vec<u8>,
+    /// The address the device connected to.
+    #[n(2)]
+    pub origin: String,
+    /// By the key over [`recovery_auth_bytes`], under [`RECOVERY_AUTH_SIGNATURE_LABEL`].
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+    /// The first entry wanted; the answer is a page of [`RosterEntries`].
+    #[n(4)]
+    pub from: RosterNumber,
+}
+
+impl RecoverRequest {
+    /// What to ask a challenge for.
+    #[must_use]
+    pub fn challenge_for(key: &[u8; 32]) -> ChallengeRequest {
+        ChallengeRequest { vault: VaultId(*key), device: DeviceId([0; DeviceId::LEN]) }
+    }
+}
+
+/// What the words sign: origin, their public key, challenge.
+#[must_use]
+pub fn recovery_auth_bytes(origin: &str, key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
+    let origin_len = u32::try_from(origin.len()).unwrap_or(u32::MAX).to_le_bytes();
+    [&origin_len[..], origin.as_bytes(), key, challenge].concat()
+}
+
 /// The origin of a relay's URL, as [`TokenRequest::origin`] wants it: `scheme://host`, and `:port`
 /// unless it is the scheme's own; lower case, without path, query or user (RFC 6454 §6.2).
 ///
@@ -146,7 +186,7 @@ pub fn origin_of(url: &str) -> Option<String> {
 
 /// Roster entries in order: body of `POST /v1/vaults` and of `POST …/roster`, answer of
 /// `GET …/roster?from=N`, whose page may end before the roster does.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct RosterEntries {
     /// Entries in order.
@@ -270,6 +310,33 @@ pub struct PullResponse {
     /// The last roster entry here.
     #[n(5)]
     pub roster: RosterNumber,
+}
+
+/// `POST /v1/vaults/{vault}/wait`: asks to be answered once there is something new.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WaitRequest {
+    /// The epoch the cursor belongs to; absent at first.
+    #[n(0)]
+    pub epoch: Option<RelayEpoch>,
+    /// What came after this place is new.
+    #[n(1)]
+    pub cursor: Cursor,
+    /// So is a roster entry after this one.
+    #[n(2)]
+    pub roster: RosterNumber,
+    /// The caller's own chain, as in [`PullRequest`]: its envelopes are not new.
+    #[n(3)]
+    pub incarnation: Option<IncarnationToken>,
+}
+
+/// Answer to [`WaitRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WaitResponse {
+    /// Whether there is something new; if not, the time was up.
+    #[n(0)]
+    pub news: bool,
 }
 
 /// Decodes a list of byte strings, refusing a long one before it takes memory: an empty string is

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
-use selkie::{Filter, Query, Unlock, Vault};
+use selkie::{Filter, Query, Search, SearchIndex, Unlock, Vault};
 use serde_json::Value;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -26,11 +26,22 @@ struct Size {
     singles: usize,
     reads: usize,
     queries: usize,
+    indexed: usize,
+    searches: usize,
     opens: usize,
 }
 
-const FULL: Size = Size { batches: 10, singles: 250, reads: 10_000, queries: 2, opens: 20 };
-const QUICK: Size = Size { batches: 1, singles: 50, reads: 1_000, queries: 2, opens: 5 };
+const FULL: Size = Size {
+    batches: 10,
+    singles: 250,
+    reads: 10_000,
+    queries: 2,
+    indexed: 100,
+    searches: 2,
+    opens: 20,
+};
+const QUICK: Size =
+    Size { batches: 1, singles: 50, reads: 1_000, queries: 2, indexed: 50, searches: 1, opens: 5 };
 
 /// A record as an app has it.
 struct Record {
@@ -46,6 +57,10 @@ trait Engine {
     fn read(&mut self, id: &str) -> Outcome<Value>;
     /// How many records have this `sample_number`; there is no index on it.
     fn query(&mut self, sample_number: usize) -> Outcome<usize>;
+    /// Builds an index on `sample_number`, and one for words.
+    fn build_indexes(&mut self) -> Outcome<()>;
+    /// How many records of the ten best have these words.
+    fn search(&mut self, words: &str) -> Outcome<usize>;
     /// Opens the store once more, up to its first read.
     fn open_again(&self) -> Outcome<Box<dyn Engine>>;
     /// The database's file.
@@ -82,6 +97,17 @@ impl Engine for Selkie {
     fn query(&mut self, sample_number: usize) -> Outcome<usize> {
         let filter = Filter::parse(&format!("sample_number = {sample_number}"))?;
         Ok(self.vault.collection(COLLECTION)?.query(&Query::new().filter(filter))?.len())
+    }
+
+    fn build_indexes(&mut self) -> Outcome<()> {
+        let collection = self.vault.collection(COLLECTION)?;
+        collection.ensure_index(&["sample_number"])?;
+        collection.ensure_search(&SearchIndex::new(&["comments", "scientific_name"])?)?;
+        Ok(self.vault.finish_indexes()?)
+    }
+
+    fn search(&mut self, words: &str) -> Outcome<usize> {
+        Ok(self.vault.collection(COLLECTION)?.search(&Search::new(words).limit(10))?.len())
     }
 
     fn open_again(&self) -> Outcome<Box<dyn Engine>> {
@@ -172,6 +198,32 @@ impl Engine for Bare {
              WHERE collection = 1 AND json_extract(body, '$.sample_number') = ?1 ORDER BY id",
         )?;
         let mut rows = statement.query([i64::try_from(sample_number)?])?;
+        let mut documents: Vec<Value> = Vec::new();
+        while let Some(row) = rows.next()? {
+            documents.push(serde_json::from_str(row.get_ref(1)?.as_str()?)?);
+        }
+        Ok(documents.len())
+    }
+
+    fn build_indexes(&mut self) -> Outcome<()> {
+        Ok(self.connection.execute_batch(
+            "CREATE INDEX by_number ON record (collection, json_extract(body, '$.sample_number'));
+             CREATE VIEW content AS SELECT num, json_extract(body, '$.comments') AS c0,
+                 json_extract(body, '$.scientific_name') AS c1 FROM record;
+             CREATE VIRTUAL TABLE words USING fts5(c0, c1, content='content', content_rowid='num',
+                 tokenize='unicode61 remove_diacritics 2');
+             INSERT INTO words (words) VALUES ('rebuild');
+             PRAGMA analysis_limit = 1000; ANALYZE;",
+        )?)
+    }
+
+    fn search(&mut self, words: &str) -> Outcome<usize> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT r.id, r.body, r.created_at, r.updated_at, snippet(words, -1, '[', ']', '…', 24)
+             FROM words JOIN record r ON r.num = words.rowid WHERE words MATCH ?1
+             ORDER BY rank LIMIT 10",
+        )?;
+        let mut rows = statement.query([words])?;
         let mut documents: Vec<Value> = Vec::new();
         while let Some(row) = rows.next()? {
             documents.push(serde_json::from_str(row.get_ref(1)?.as_str()?)?);
@@ -406,6 +458,34 @@ fn measure(size: &Size, directory: &Path) -> Outcome<String> {
             })
         },
     )?;
+    for engine in &mut engines {
+        eprintln!("indexes …");
+        engine.build_indexes()?;
+    }
+    let indexed = Measured::by_turns(
+        &format!("the same with an index, {} times", size.indexed * ROUNDS),
+        (size.indexed / SLICE, size.indexed),
+        &mut engines,
+        |engine, at| {
+            timed(|| {
+                scattered(at, SLICE, batched).try_for_each(|number| match engine.query(number)? {
+                    1 => Ok(()),
+                    found => Err(format!("{found} records found").into()),
+                })
+            })
+        },
+    )?;
+    let search = Measured::by_turns(
+        &format!("search for two words, the ten best, {} times", size.searches * ROUNDS),
+        (size.searches, size.searches),
+        &mut engines,
+        |engine, _| {
+            timed(|| match engine.search("blood isotopes")? {
+                10 => Ok(()),
+                found => Err(format!("{found} records found").into()),
+            })
+        },
+    )?;
     let open = Measured::by_turns(
         "open with a raw key, up to the first read",
         (size.opens, size.opens),
@@ -422,9 +502,11 @@ fn measure(size: &Size, directory: &Path) -> Outcome<String> {
         },
     )?;
     let paths = engines.map(|engine| engine.path().to_owned());
-    let noise = [&batch, &single, &read, &query, &open].map(Measured::noise);
-    let rows =
-        [batch.row(false), single.row(false), read.row(false), query.row(true), open.row(true)];
+    let all = [&batch, &single, &read, &query, &indexed, &search, &open];
+    let noise = all.map(Measured::noise);
+    let as_times = [false, false, false, true, true, true, true];
+    let rows: Vec<String> =
+        all.iter().zip(as_times).map(|(measured, as_time)| measured.row(as_time)).collect();
     report(&records, &paths, &rows.concat(), &noise)
 }
 

@@ -1,10 +1,14 @@
 //! Collections: named sets of JSON documents.
 
+use selkie_wire::DeviceId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::store::Query;
+use crate::store::query;
+use crate::store::{
+    Aggregation, Explanation, Group, Query, QueryPage, SchemaAgreement, SchemaVersions,
+};
 use crate::vault::Vault;
 use crate::{Error, ErrorKind, Watch};
 
@@ -35,6 +39,8 @@ pub struct Record {
     pub created_at_ms: u64,
     /// When it was last written on any device, in milliseconds since 1970 (UTC).
     pub updated_at_ms: u64,
+    /// The device that last wrote it; `None` only for what an older version of Selkie stored.
+    pub updated_by: Option<DeviceId>,
     /// How many of its conflicts wait for a person.
     pub conflicts: u32,
 }
@@ -73,6 +79,10 @@ impl Collection {
         Self { vault, name: name.to_owned() }
     }
 
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -103,7 +113,7 @@ impl Collection {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn get(&self, id: &str) -> Result<Option<Record>, Error> {
-        self.vault.database().read_record(&self.name, id)
+        self.vault.read_quickly(|sql| query::read_record(sql, &self.name, id))
     }
 
     /// Applies a JSON merge patch (RFC 7396): `null` removes a field, objects are patched field by
@@ -128,15 +138,48 @@ impl Collection {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn list(&self, page: &Page) -> Result<Vec<Record>, Error> {
-        self.vault.database().list_records(&self.name, page)
+        self.vault.read(|sql| query::list_records(sql, &self.name, page))
     }
 
-    /// Records that match a query, in order of id.
+    /// Records that match a query, in its order.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`].
+    /// [`ErrorKind::InvalidInput`] for a query with too many tests, [`ErrorKind::Storage`].
     pub fn query(&self, query: &Query) -> Result<Vec<Record>, Error> {
-        self.vault.database().query_records(&self.name, query)
+        Ok(self.page(query)?.records)
+    }
+
+    /// As [`query`](Self::query), and where the next page begins.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); [`ErrorKind::InvalidInput`] for another query's cursor.
+    pub fn page(&self, query: &Query) -> Result<QueryPage, Error> {
+        self.vault.read(|sql| query::query_page(sql, &self.name, query))
+    }
+
+    /// How many records match a query's filters; its limit and cursor do not matter.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn count_matching(&self, query: &Query) -> Result<u64, Error> {
+        self.vault.read(|sql| query::count_matching(sql, &self.name, query))
+    }
+
+    /// Counts, sums and the like over the records that match a query's filters. One group, unless they
+    /// are grouped.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn aggregate(&self, query: &Query, aggregation: &Aggregation) -> Result<Vec<Group>, Error> {
+        self.vault.read(|sql| query::aggregate(sql, &self.name, query, aggregation))
+    }
+
+    /// How a query would be answered: by which index, if by any.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn explain(&self, query: &Query) -> Result<Explanation, Error> {
+        self.vault.read(|sql| query::explain(sql, &self.name, query))
     }
 
     /// How many records there are.
@@ -144,7 +187,36 @@ impl Collection {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn count(&self) -> Result<u64, Error> {
-        self.vault.database().count_records(&self.name)
+        self.vault.read(|sql| query::count_all(sql, &self.name))
+    }
+
+    /// Says which versions of the collection's schema this app knows; called each time it starts. A
+    /// store with an older schema is brought up to the app's. In one with a newer schema, written by a
+    /// newer app, [`put`](Self::put) leaves the fields alone that this app does not know of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if a version that the store knows has other fields there; as
+    /// [`put`](Self::put).
+    pub fn use_schema(&self, versions: &SchemaVersions) -> Result<SchemaAgreement, Error> {
+        self.vault.use_schema(&self.name, versions)
+    }
+
+    /// Keeps this collection on this device: it is encrypted like all others and never synced. An app
+    /// calls this each time it starts, before the collection's first write. What another device syncs
+    /// under the same name still arrives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it has records that sync already.
+    pub fn keep_local(&self) -> Result<(), Error> {
+        self.vault.database().keep_local(&self.name)
+    }
+
+    /// Whether this collection stays on this device.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn is_local(&self) -> Result<bool, Error> {
+        self.vault.database().is_local_only(&self.name)
     }
 
     /// Events of this collection from now on; see [`Vault::watch`].

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use selkie_core::change::ChangeError;
-use selkie_core::keys::roster::AuthorError;
+use selkie_core::keys::roster::{AuthorError, EpochError};
 use selkie_core::keys::{
     DeviceSecretsError, PairingCodeError, PairingError, PassphraseError, RecoveryCodeError,
     SlotError,
@@ -35,10 +35,20 @@ pub enum ErrorKind {
     Busy,
     /// Written by a newer version: update the app.
     TooNew,
+    /// The store is locked: unlock it first.
+    Locked,
+    /// Something is missing here that must not be: sync again later. Nothing has changed.
+    Incomplete,
     /// The relay cannot be reached: try again later, the store works on.
     Network,
     /// The relay answered what a relay should not.
     Relay,
+    /// The relay does not let this device in: it was removed from the vault, or the address is wrong.
+    Unauthorized,
+    /// The store is closed for now: resume it first.
+    Suspended,
+    /// A run of sync was stopped; the next one goes on from there.
+    Cancelled,
     /// What was answered has changed meanwhile: look again.
     Stale,
     /// Pairing was refused, mistyped or too late.
@@ -54,11 +64,45 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    retry_after_ms: Option<u64>,
 }
 
 impl Error {
+    /// The store is closed until the app comes back to it.
+    pub(crate) fn suspended() -> Self {
+        Self::new(ErrorKind::Suspended, "the store is closed for now; resume it first")
+    }
+
+    /// The store is closed until somebody unlocks it.
+    pub(crate) fn locked() -> Self {
+        Self::new(ErrorKind::Locked, "the store is locked; unlock it first")
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), retry_after_ms: None }
+    }
+
+    pub(crate) fn retry_after(self, retry_after_ms: Option<u64>) -> Self {
+        Self { retry_after_ms, ..self }
+    }
+
+    /// How long a relay asks to wait before it is asked again, in milliseconds.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after_ms
+    }
+
+    /// Two administrators changed the roster apart from each other.
+    pub(crate) fn roster_fork() -> Self {
+        Self::new(
+            ErrorKind::Fork,
+            "the relay holds another history of the vault's members than this device; nothing was \
+             changed. See: status",
+        )
+    }
+
+    pub(crate) fn is_roster_fork(&self) -> bool {
+        self.kind == ErrorKind::Fork && self.message == Self::roster_fork().message
     }
 
     /// Whose fault it is.
@@ -79,8 +123,13 @@ impl Error {
             ErrorKind::DiskFull => "disk_full",
             ErrorKind::Busy => "busy",
             ErrorKind::TooNew => "too_new",
+            ErrorKind::Locked => "locked",
+            ErrorKind::Incomplete => "incomplete",
             ErrorKind::Network => "network",
             ErrorKind::Relay => "relay",
+            ErrorKind::Unauthorized => "unauthorized",
+            ErrorKind::Suspended => "suspended",
+            ErrorKind::Cancelled => "cancelled",
             ErrorKind::Stale => "stale",
             ErrorKind::Pairing => "pairing",
             ErrorKind::Fork => "fork",
@@ -154,6 +203,16 @@ impl From<SlotError> for Error {
     }
 }
 
+impl From<EpochError> for Error {
+    fn from(error: EpochError) -> Self {
+        let kind = match error {
+            EpochError::WrongCode => ErrorKind::WrongKey,
+            _ => ErrorKind::Relay,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 impl From<PairingError> for Error {
     fn from(error: PairingError) -> Self {
         let kind = match error {
@@ -169,6 +228,7 @@ impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         let kind = match error {
             EngineError::Fork => ErrorKind::Fork,
+            EngineError::Refused => ErrorKind::Unauthorized,
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())
@@ -181,6 +241,7 @@ impl From<RosterError> for Error {
             RosterError::TooNew | RosterError::Structure(EnvelopeError::TooNew) => {
                 ErrorKind::TooNew
             }
+            RosterError::Fork => return Self::roster_fork(),
             _ => ErrorKind::Relay,
         };
         Self::new(kind, error.to_string())
@@ -204,11 +265,18 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let (kind, message) = match error.sqlite_error_code() {
+            Some(ErrorCode::AuthorizationForStatementDenied) => {
+                return Self::locked();
+            }
             Some(ErrorCode::DiskFull) => {
                 (ErrorKind::DiskFull, "the disk is full; nothing of this was kept, free some space")
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (ErrorKind::Busy, "another process is writing to the store; try again")
+            }
+            // See `Database::suspend`; nothing else here comes near SQLite's limits.
+            Some(ErrorCode::TooBig) => {
+                return Self::suspended();
             }
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
                 ErrorKind::Storage,

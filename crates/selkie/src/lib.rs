@@ -23,8 +23,15 @@
 //! [`Vault::conflicts`].
 
 mod collection;
+mod doctor;
 mod engine;
 mod error;
+mod finding;
+mod fingerprint;
+mod indexes;
+mod keystore;
+mod live;
+mod manager;
 mod status;
 mod store;
 mod system;
@@ -34,8 +41,16 @@ mod vault;
 mod watch;
 
 pub use collection::{Collection, Page, Record};
+pub use doctor::{Check, CheckLevel};
+pub use engine::membership::RosterChange;
 pub use engine::{Invitation, PendingDevice, SyncPhase, SyncProgress, SyncReport};
+pub use engine::{PackageReport, SyncPackage, SyncPoint};
 pub use error::{Error, ErrorKind};
+pub use finding::{Finding, FindingKind, Quarantined};
+pub use fingerprint::Fingerprint;
+pub use keystore::{KeyStore, KeyStoreError};
+pub use live::{LiveQuery, LiveResult};
+pub use manager::{SyncEvent, SyncEvents, SyncManager, SyncStatus};
 pub use selkie_core::change::Dot;
 pub use selkie_core::clock::Stamp;
 pub use selkie_core::merge::{
@@ -44,17 +59,28 @@ pub use selkie_core::merge::{
 };
 pub use selkie_core::merge::{ConflictResolver, Decision, Input, Outcome, Strategy};
 pub use selkie_core::record::{FieldType, Path as FieldPath, Schema};
+pub use selkie_core::sync::{BlockReason, Link, SyncState};
 pub use selkie_wire::{DeviceId, Digest, VaultId};
 pub use status::{
-    CollectionInfo, Decider, DeviceInfo, HistoryEntry, LastSync, OpenConflict, Preference, Status,
-    Suggestion, UniqueClash,
+    CollectionInfo, Decider, DeviceInfo, HeldDeletion, HeldSegments, HistoryEntry, LastSync,
+    Network, Notice, OpenConflict, Preference, RelayStatus, Status, Suggestion, UniqueClash,
+    UnsentChange,
 };
-pub use store::{Filter, Query, Transaction, TransactionCollection};
+pub use store::{
+    Aggregation, Cursor, Explanation, Filter, Group, IndexInfo, IndexKind, Metric, Neighbour,
+    Query, QueryPage, SchemaAgreement, SchemaVersions, Search, SearchHit, SearchIndex, Similar,
+    SqlRows, Tokenizer, Transaction, TransactionCollection, VectorIndex,
+};
 pub use unlock::{RecoveryWords, Unlock};
-pub use vault::{NewVault, Vault};
+pub use vault::{NewVault, OpenOptions, Vault};
 pub use watch::{Event, EventKind, Watch};
 
 /// The snippets of `docs/CONCEPTS.md`, so that they compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/CONCEPTS.md")]
 mod concepts {}
+
+/// The snippets of `docs/QUERY.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/QUERY.md")]
+mod finding {}

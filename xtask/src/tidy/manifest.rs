@@ -6,7 +6,7 @@ use crate::tree::File;
 
 /// Which crates of ours a crate may depend on. An edge stands exactly where a promise stands
 /// (`ARCHITECTURE.md`): the relay sees no key type, the core does no I/O, bindings hold no logic.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("selkie-wire", &[]),
     ("selkie-core", &["selkie-wire"]),
     ("selkie", &["selkie-core", "selkie-wire"]),
@@ -15,8 +15,9 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("selkie-ffi", &["selkie"]),
     ("selkie-node", &["selkie"]),
     ("selkie-python", &["selkie"]),
-    // These two are for developers; nobody may depend on them.
+    // These three are for developers; nobody may depend on them.
     ("selkie-sim", &["selkie-core", "selkie-wire"]),
+    ("selkie-fuzz", &["selkie-core", "selkie-wire"]),
     (
         "xtask",
         &["selkie", "selkie-cli", "selkie-core", "selkie-relay", "selkie-sim", "selkie-wire"],

@@ -5,8 +5,8 @@ use selkie::Vault;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::invite::Place;
 use super::sync;
-use crate::args::RelayUrl;
 use crate::ask;
 use crate::context::Context;
 use crate::exit::Failure;
@@ -17,6 +17,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   selkie join --relay https://relay.example
   selkie join --relay https://relay.example --store ~/field.db
+  selkie join --folder /media/stick
 
 First, on a device that is in the vault: selkie invite. Type its code here, then compare six digits.
 The passphrase protects the store on this device; it may differ from that of your other devices.
@@ -25,9 +26,9 @@ A script gives the code and then y or n, each on a line of standard input.";
 /// What `selkie join` takes.
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// The relay.
+    /// The relay, or a folder.
     #[command(flatten)]
-    relay: RelayUrl,
+    place: Place,
     /// Do not fetch the records now
     #[arg(long)]
     no_sync: bool,
@@ -36,7 +37,7 @@ pub struct Arguments {
 /// Asks for the code, compares the digits, makes the store and fetches the records.
 pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     let out = &context.out;
-    let url = arguments.relay.url;
+    let place = arguments.place.checked()?;
     let path = context.new_store_path()?;
     let secret = context.secret.read_new()?;
     // Not from the command line: other programs could read it there, and be faster.
@@ -46,12 +47,21 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
             .help("get one on a device of the vault with: selkie invite"));
     };
     let mut trouble = None;
-    let joined = Vault::join(&path, &url, &code, secret.unlock(), &mut |digits| {
+    let mut confirm = |digits: &str| {
         agree(digits, context).unwrap_or_else(|failure| {
             trouble = Some(failure);
             false
         })
-    });
+    };
+    let joined = match &place {
+        Place { folder: Some(folder), .. } => {
+            Vault::join_in(&path, folder, &code, secret.unlock(), &mut confirm)
+        }
+        Place { relay, .. } => {
+            let url = relay.as_deref().unwrap_or_default();
+            Vault::join(&path, url, &code, secret.unlock(), &mut confirm)
+        }
+    };
     if let Some(failure) = trouble {
         return Err(failure);
     }
@@ -66,6 +76,7 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     } else {
         out.line(out.paint(GOOD, format!("joined; the store is {}", path.display())))?;
     }
+    let Place { relay: Some(url), folder: None } = place else { return Ok(()) };
     if arguments.no_sync {
         return Ok(());
     }

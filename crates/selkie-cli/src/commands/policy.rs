@@ -62,6 +62,9 @@ pub struct Arguments {
     /// How long overwritten values are kept, as 30d
     #[arg(long, value_name = "SPAN")]
     history: Option<String>,
+    /// How long after its last change a record is deleted, as 30d, or never
+    #[arg(long, value_name = "SPAN|never")]
+    expire: Option<String>,
     /// Whether conflicts are answered at once as you have answered often enough
     #[arg(long, value_name = "on|off", value_parser = ["on", "off"])]
     learned: Option<String>,
@@ -107,6 +110,9 @@ fn changed(
     }
     if let Some(span) = &arguments.history {
         policy.history_ms = time_text::span(span)?;
+    }
+    if let Some(span) = &arguments.expire {
+        policy.expire_after_ms = if span == "never" { None } else { Some(time_text::span(span)?) };
     }
     if let Some(learned) = &arguments.learned {
         policy.learned = learned == "on";
@@ -180,6 +186,7 @@ fn show(collection: &str, policy: &CollectionPolicy, context: &Context) -> Resul
             "deadline_ms": policy.deadline_ms,
             "history_ms": policy.history_ms,
             "learned": policy.learned,
+            "expire_after_ms": policy.expire_after_ms,
             "version": policy.version,
         }));
     }
@@ -196,6 +203,9 @@ fn show(collection: &str, policy: &CollectionPolicy, context: &Context) -> Resul
     let learned =
         if policy.learned { "on, answered as you mostly do" } else { "off, suggested only" };
     line("learned", learned)?;
+    if let Some(after) = policy.expire_after_ms {
+        line("expire", &format!("{} after a record's last change", time_text::typed(after)))?;
+    }
     line("history", &format!("{}, then overwritten values go", time_text::typed(policy.history_ms)))
 }
 

@@ -1,11 +1,11 @@
-//! `selkie sync`: exchanges changes with the other devices, through a relay.
+//! `selkie sync`: exchanges changes with the other devices, through a relay or a shared folder.
 
 use clap::Args;
 use indicatif::ProgressBar;
 use selkie::{SyncPhase, SyncProgress, SyncReport, Vault};
 use serde_json::{Value, json};
 
-use crate::args::RelayUrl;
+use crate::args::Meeting;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{GOOD, TYPED, WARNING};
@@ -16,6 +16,8 @@ pub const EXAMPLES: &str = "\
 Examples:
   selkie sync --relay https://relay.example
   SELKIE_RELAY=https://relay.example selkie sync --json
+  selkie sync --folder ~/Sync/notes          a folder that Syncthing or iCloud keeps in step
+  selkie sync --watch --relay https://relay.example     keep syncing, until ^C
 
 Only changes travel, sealed before they leave. It may be interrupted at any time and run again:
 nothing is lost or doubled. Without a network the store works on; sync when there is one.";
@@ -23,15 +25,23 @@ nothing is lost or doubled. Without a network the store works on; sync when ther
 /// What `selkie sync` takes.
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// The relay.
+    /// Where the devices meet.
     #[command(flatten)]
-    relay: RelayUrl,
+    meeting: Meeting,
+    /// Keep syncing until ^C: after each change here, and when another device has sent something
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Syncs, with a moving line on a terminal.
 pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     let out = &context.out;
-    let report = with_progress(&context.open()?, &arguments.relay.url, context)?;
+    let address = arguments.meeting.address()?;
+    let vault = context.open()?;
+    if arguments.watch {
+        return super::watch::watch(&vault, &address, context);
+    }
+    let report = with_progress(&vault, &address, context)?;
     if out.json {
         return out.value(&report_json(&report));
     }
@@ -42,10 +52,15 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
     }
     if report.segments_refused > 0 {
         let refused = text::counted(report.segments_refused, "segment");
-        out.warn(format!("the relay sent {refused} that are not intact; they were not used"));
+        out.warn(format!("{refused} came that are not intact; they were not used"));
     }
     if report.quota_exhausted {
         out.warn("the relay has no more room for this vault: what is new stays here until it has");
+    }
+    if let Some(parked) = report.parked {
+        out.warn(format!(
+            "the relay does not take segment {parked}; it waits here, see: selkie doctor"
+        ));
     }
     if report.conflicts_open > 0 {
         let open = text::counted(report.conflicts_open, "open conflict");
@@ -67,13 +82,20 @@ pub fn with_progress(vault: &Vault, url: &str, context: &Context) -> Result<Sync
     Ok(report?)
 }
 
-fn progress_text(progress: &SyncProgress) -> String {
+/// How far a run has come, on one line.
+pub fn progress_text(progress: &SyncProgress) -> String {
     let what = match progress.phase {
-        SyncPhase::Hello => return "talking to the relay".to_owned(),
+        SyncPhase::Hello => return "saying hello".to_owned(),
         SyncPhase::Push => "sending",
         SyncPhase::Pull => "receiving",
+        SyncPhase::Checkpoint => "compacting",
     };
-    let changes = text::counted(progress.changes, "change");
+    let changes = match (progress.phase, progress.changes_to_send) {
+        (SyncPhase::Push, of) if of > 0 => {
+            format!("{} of {}", text::count(progress.changes), text::counted(of, "change"))
+        }
+        _ => text::counted(progress.changes, "change"),
+    };
     format!("{what}: {changes}, {}", text::bytes(progress.bytes))
 }
 
@@ -105,6 +127,9 @@ pub fn report_json(report: &SyncReport) -> Value {
         "bytes_received": report.bytes_received,
         "rounds": report.rounds,
         "conflicts_open": report.conflicts_open,
+        "conflicts_found": report.conflicts_found,
+        "conflicts_resolved": report.conflicts_resolved,
+        "parked": report.parked,
         "segments_held": report.segments_held,
         "segments_refused": report.segments_refused,
         "quota_exhausted": report.quota_exhausted,

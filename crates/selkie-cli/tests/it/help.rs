@@ -2,7 +2,14 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 40] = [
+    "doctor",
+    "confirm-deletions",
+    "search",
+    "similar",
+    "explain",
+    "index",
+    "sql",
     "init",
     "put",
     "get",
@@ -16,6 +23,7 @@ const COMMANDS: [&str; 24] = [
     "invite",
     "join",
     "sync",
+    "package",
     "status",
     "conflicts",
     "resolve",
@@ -27,6 +35,14 @@ const COMMANDS: [&str; 24] = [
     "schema",
     "preferences",
     "demo",
+    "revoke",
+    "rotate",
+    "recover",
+    "passphrase",
+    "words",
+    "fingerprint",
+    "unlock",
+    "lock",
 ];
 
 fn help(arguments: &[&str]) -> String {

@@ -93,3 +93,24 @@ fn a_store_that_is_there_is_not_joined_over() {
     assert_eq!((done.code, done.error_code().as_str()), (7, "already_exists"));
     assert_eq!(laptop.digest(), digest);
 }
+
+#[test]
+fn a_device_joins_by_files_in_a_folder() {
+    let (phone, laptop) = (Device::new(), Device::without_store());
+    let stick = phone.path("stick");
+    std::fs::create_dir(&stick).unwrap();
+    let stick = stick.to_str().unwrap();
+    let mut inviting = Running::start(phone.command(&["invite", "--folder", stick, "--json"]));
+    let code = inviting.next_value()["code"].as_str().unwrap().to_owned();
+    let mut joining = Running::start(laptop.command(&["join", "--folder", stick, "--json"]));
+    joining.answer(&code);
+    assert_eq!(inviting.next_value()["digits"], joining.next_value()["digits"]);
+    inviting.answer("y");
+    joining.answer("y");
+    assert_eq!(inviting.end().0, 0);
+    assert_eq!(joining.next_value()["event"], "joined");
+    assert_eq!(joining.end().0, 0);
+    assert_eq!(phone.value(&["fingerprint"]), laptop.value(&["fingerprint"]));
+    let neither = phone.error(&["invite"]);
+    assert_eq!(neither, (2, "usage".to_owned()));
+}

@@ -17,7 +17,15 @@ fn a_record_is_written_read_patched_and_deleted() {
     keys.sort_unstable();
     assert_eq!(
         keys,
-        ["collection", "conflicts", "created_at_ms", "document", "id", "updated_at_ms"]
+        [
+            "collection",
+            "conflicts",
+            "created_at_ms",
+            "document",
+            "id",
+            "updated_at_ms",
+            "updated_by"
+        ]
     );
     assert_eq!(get["document"], json!({"title": "Milk", "shop": {"town": "Turku"}}));
     assert!(get["updated_at_ms"].as_u64() >= get["created_at_ms"].as_u64());
@@ -138,7 +146,13 @@ fn status_tells_what_is_there() {
     let devices = device.values(&["devices"]);
     assert_eq!(
         devices,
-        [json!({"device": status["device"], "this_device": true, "revoked": false})]
+        [json!({
+            "device": status["device"],
+            "this_device": true,
+            "revoked": false,
+            "last_heard_ms": null,
+            "quarantined": 0,
+        })]
     );
 }
 

@@ -186,6 +186,13 @@ impl Running {
         (code, self.stderr())
     }
 
+    /// Is told to stop, as ^C does; its exit code, and what it wrote to standard error.
+    pub fn interrupt(self) -> (i32, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        self.end()
+    }
+
     fn stderr(&mut self) -> String {
         let stderr = self.child.stderr.take().unwrap();
         std::io::read_to_string(stderr).unwrap()

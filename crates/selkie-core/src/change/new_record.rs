@@ -12,7 +12,7 @@ use super::operation::{encode_first_leaf, encode_first_value};
 
 /// The operations that [`put`](super::put) gives for a new record of a collection without a schema,
 /// as they stand in a change.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct NewRecord {
     operations: Vec<u8>,
 }

@@ -19,6 +19,7 @@ pub(crate) const RECOVERY_STORE: Label = Label(b"selkie/1/recovery-store\0");
 pub(crate) const RECOVERY_SLOT_ADMIN: Label = Label(b"selkie/1/recovery-slot-admin\0");
 pub(crate) const RECOVERY_ADMIN: Label = Label(b"selkie/1/recovery-admin\0");
 pub(crate) const RECOVERY_KEM: Label = Label(b"selkie/1/recovery-kem\0");
+pub(crate) const RECOVERY_PROOF: Label = Label(b"selkie/1/recovery-proof\0");
 pub(crate) const KEY_ID: Label = Label(b"selkie/1/key-id\0");
 pub(crate) const SEGMENT: Label = Label(b"selkie/1/segment\0");
 pub(crate) const PREVIOUS_EPOCH: Label = Label(b"selkie/1/previous-epoch\0");
@@ -84,6 +85,7 @@ mod tests {
             RECOVERY_SLOT_ADMIN,
             RECOVERY_ADMIN,
             RECOVERY_KEM,
+            RECOVERY_PROOF,
             KEY_ID,
             SEGMENT,
             PREVIOUS_EPOCH,

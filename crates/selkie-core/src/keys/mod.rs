@@ -23,7 +23,7 @@ pub use pairing::{
     Grant, JoinRequest, Joiner, PairingCode, PairingCodeError, PairingError, SixDigits, Sponsor,
 };
 pub use passphrase::{KdfError, KdfParameters, Passphrase, PassphraseError};
-pub use recovery::{RecoveryCode, RecoveryCodeError};
+pub use recovery::{RecoveryCode, RecoveryCodeError, fingerprint_words};
 pub use secret::{AdminKey, DatabaseKey, EpochKey, StoreKey};
 pub use slots::{Credential, KeySlots, SlotError, StoreId};
 
@@ -31,3 +31,5 @@ pub use slots::{Credential, KeySlots, SlotError, StoreId};
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

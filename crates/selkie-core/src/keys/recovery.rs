@@ -3,6 +3,11 @@
 use core::fmt;
 
 use bip39::{Language, Mnemonic};
+use ed25519_dalek::{Signer, SigningKey};
+use selkie_wire::Digest;
+use selkie_wire::envelope::signature_message;
+use selkie_wire::relay::{RECOVERY_AUTH_SIGNATURE_LABEL, recovery_auth_bytes};
+use selkie_wire::roster::{RECOVERY_SIGNATURE_LABEL, RecoveryKeys, RecoveryProof};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::keys::derive::{self, derive};
@@ -132,6 +137,34 @@ impl RecoveryCode {
         self.derive_kem_seed().public_key()
     }
 
+    /// The Ed25519 public key by which a relay knows these words; nothing of them can be guessed
+    /// from it, since they are 256 random bits.
+    #[must_use]
+    pub fn proof_public_key(&self) -> [u8; 32] {
+        self.proof_key().verifying_key().to_bytes()
+    }
+
+    /// Proves these words to a relay, to fetch their vault's roster. `origin` is the address this
+    /// device itself connected to.
+    #[must_use]
+    pub fn sign_challenge(&self, origin: &str, challenge: &[u8]) -> [u8; 64] {
+        let key = self.proof_key();
+        let bytes = recovery_auth_bytes(origin, &key.verifying_key().to_bytes(), challenge);
+        key.sign(&signature_message(RECOVERY_AUTH_SIGNATURE_LABEL, &bytes)).to_bytes()
+    }
+
+    /// What the roster publishes of these words for relays.
+    pub(crate) fn prove(&self, admin_public_key: &[u8; 32]) -> RecoveryProof {
+        let key = self.proof_key();
+        let bytes = RecoveryKeys::proof_bytes(admin_public_key, &self.kem_public_key());
+        let signature = key.sign(&signature_message(RECOVERY_SIGNATURE_LABEL, &bytes)).to_bytes();
+        RecoveryProof { key: key.verifying_key().to_bytes(), signature }
+    }
+
+    fn proof_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&derive(self.expose(), derive::RECOVERY_PROOF, &[]))
+    }
+
     pub(crate) fn derive_kem_seed(&self) -> KemSeed {
         KemSeed::from_bytes(*derive(self.expose(), derive::RECOVERY_KEM, &[]))
     }
@@ -150,6 +183,21 @@ impl RecoveryCode {
     pub(crate) fn derive_slot_admin_key(&self, store_id: &[u8; 16]) -> Zeroizing<[u8; 32]> {
         derive(self.expose(), derive::RECOVERY_SLOT_ADMIN, &[store_id])
     }
+}
+
+/// Eight words of the same list for the first 88 bits of a digest, for two people to compare.
+#[must_use]
+pub fn fingerprint_words(digest: &Digest) -> String {
+    const WORDS: usize = 8;
+    const BITS: usize = 11;
+    let bit = |at: usize| {
+        let byte = digest.0.get(at / 8).copied().unwrap_or_default();
+        usize::from(byte >> (7 - at % 8) & 1)
+    };
+    let index = |word: usize| (0..BITS).fold(0, |index, at| index * 2 + bit(word * BITS + at));
+    let list = Language::English.word_list();
+    let words = (0..WORDS).filter_map(|word| list.get(index(word)).copied());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for RecoveryCode {

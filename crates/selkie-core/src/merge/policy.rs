@@ -193,6 +193,8 @@ pub struct CollectionPolicy {
     pub history_ms: u64,
     /// Whether conflicts are answered at once where a person has answered alike often enough.
     pub learned: bool,
+    /// How long after its last change a record is deleted; `None`: never.
+    pub expire_after_ms: Option<u64>,
 }
 
 /// A day: the longest a conflict stays open unless the policy says otherwise.
@@ -211,6 +213,7 @@ impl Default for CollectionPolicy {
             deadline_ms: DEADLINE_MS,
             history_ms: HISTORY_MS,
             learned: false,
+            expire_after_ms: None,
         }
     }
 }
@@ -301,7 +304,7 @@ impl CollectionPolicy {
                 json!({ "device": ranks })
             }
         };
-        let policy = json!({
+        let mut policy = json!({
             "version": self.version,
             "default": self.default.name(),
             "on_delete": self.on_delete.name(),
@@ -311,6 +314,9 @@ impl CollectionPolicy {
             "history_ms": self.history_ms,
             "learned": self.learned,
         });
+        if let (Some(after), Some(map)) = (self.expire_after_ms, policy.as_object_mut()) {
+            map.insert("expire_after_ms".to_owned(), after.into());
+        }
         Document::from_checked_map(Map::from_iter([(FIELD.to_owned(), Value::Array(vec![policy]))]))
     }
 
@@ -336,6 +342,7 @@ impl CollectionPolicy {
             deadline_ms: policy.get("deadline_ms").and_then(Value::as_u64).unwrap_or(DEADLINE_MS),
             history_ms: policy.get("history_ms").and_then(Value::as_u64).unwrap_or(HISTORY_MS),
             learned: policy.get("learned").and_then(Value::as_bool).unwrap_or(false),
+            expire_after_ms: policy.get("expire_after_ms").and_then(Value::as_u64),
         }
     }
 

@@ -148,7 +148,7 @@ impl Document {
     }
 
     /// Puts a value at a path of keys; objects on the way are made as needed.
-    pub(crate) fn set(&mut self, path: &Path, value: Value) {
+    pub fn set(&mut self, path: &Path, value: Value) {
         let mut keys: Vec<&str> = Vec::new();
         for step in path.components() {
             let Component::Key(key) = step else { return };

@@ -69,6 +69,8 @@ pub struct Schema {
     /// A JSON Schema that documents written here must meet; what other devices write is never
     /// refused.
     pub validation: Option<Value>,
+    /// The version of the app's schema that added a field, where the app counts them.
+    pub since: BTreeMap<Path, u64>,
 }
 
 /// Why a schema cannot be set.
@@ -124,6 +126,12 @@ impl Schema {
         Ok(self)
     }
 
+    /// The last version of the app's schema that it knows; 0 if the app counts none.
+    #[must_use]
+    pub fn app_version(&self) -> u64 {
+        self.since.values().copied().max().unwrap_or(0)
+    }
+
     /// The type of the field at a path.
     #[must_use]
     pub fn type_at(&self, path: &Path) -> FieldType {
@@ -146,6 +154,11 @@ impl Schema {
             .collect();
         let unique: Vec<Value> = self.unique.iter().map(|path| path.to_string().into()).collect();
         let mut schema = json!({"version": self.version, "fields": fields, "unique": unique});
+        if let (false, Some(map)) = (self.since.is_empty(), schema.as_object_mut()) {
+            let since =
+                self.since.iter().map(|(path, version)| (path.to_string(), (*version).into()));
+            map.insert("since".to_owned(), Value::Object(since.collect()));
+        }
         if let (Some(validation), Some(map)) = (&self.validation, schema.as_object_mut()) {
             map.insert("validation".to_owned(), validation.clone());
         }
@@ -169,6 +182,13 @@ impl Schema {
                 .collect(),
             unique: unique.filter_map(|path| Path::parse(path.as_str()?)).collect(),
             validation: schema.get("validation").cloned(),
+            since: schema
+                .get("since")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+                .filter_map(|(path, version)| Some((Path::parse(path)?, version.as_u64()?)))
+                .collect(),
         }
     }
 }

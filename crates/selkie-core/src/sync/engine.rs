@@ -59,7 +59,7 @@ pub enum EngineError {
     /// The relay has other bytes, or more segments, under this device's name than the device itself:
     /// its store was copied or restored from a backup.
     Fork,
-    /// The relay refuses segments that this device signed.
+    /// The relay does not let this device in, though it has the roster.
     Refused,
     /// The relay says one thing and its opposite; asking again would not end.
     Inconsistent,
@@ -72,7 +72,10 @@ impl fmt::Display for EngineError {
                 "the relay holds segments of this device that this store never made: the store was \
                  copied or restored from a backup"
             }
-            Self::Refused => "the relay refuses this device's segments",
+            Self::Refused => {
+                "the relay does not let this device in: it was removed from the vault, or the relay \
+                 is broken"
+            }
             Self::Inconsistent => "the relay contradicts itself",
         })
     }
@@ -114,6 +117,7 @@ pub struct Engine {
     relay_roster: Option<RosterNumber>,
     published: bool,
     push_paused: bool,
+    parked: Option<SegmentNumber>,
     pushed_after_pull: bool,
     rewinds: u32,
 }
@@ -134,6 +138,7 @@ impl Engine {
             relay_roster: None,
             published: false,
             push_paused: false,
+            parked: None,
             pushed_after_pull: false,
             rewinds: 0,
         }
@@ -228,8 +233,11 @@ impl Engine {
                     self.known.acknowledged = response.head.number;
                     return Ok(());
                 }
+                // The relay may only lack the roster. If not, sending ends here, and receiving goes on.
+                PushOutcome::Refused if !self.published => return self.vault_unknown(),
                 PushOutcome::Refused => {
-                    return self.vault_unknown();
+                    self.park(*number);
+                    break;
                 }
             }
         }
@@ -237,6 +245,20 @@ impl Engine {
             return Err(EngineError::Inconsistent);
         }
         self.after_push()
+    }
+
+    /// The relay will not take this segment now: nothing after it can be sent in this run, since each
+    /// follows the one before. The run goes on with what it receives.
+    pub fn park(&mut self, number: SegmentNumber) {
+        self.parked = Some(number);
+        self.push_paused = true;
+        self.step = if self.pushed_after_pull { Step::Done } else { Step::Pull };
+    }
+
+    /// The own segment that the relay would not take.
+    #[must_use]
+    pub fn parked(&self) -> Option<SegmentNumber> {
+        self.parked
     }
 
     fn after_push(&mut self) -> Result<(), EngineError> {

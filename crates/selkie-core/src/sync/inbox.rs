@@ -3,7 +3,8 @@
 use core::fmt;
 
 use selkie_wire::{
-    DeviceId, Digest, Envelope, EnvelopeError, Header, Incarnations, Roster, SegmentNumber,
+    DeviceId, Digest, Envelope, EnvelopeError, EnvelopeType, Header, Incarnations, Roster,
+    SegmentNumber,
 };
 
 use crate::change::{Change, ChangeNumber, Dot};
@@ -36,6 +37,8 @@ pub enum Verdict {
         device: DeviceId,
         /// Its sender's clock when it was sealed.
         stamp: Stamp,
+        /// What its sender had seen of others by then.
+        heads: Heads,
         /// Its changes, in order; a copy of a store sends those of an earlier chain again.
         changes: Vec<Change>,
     },
@@ -68,6 +71,8 @@ pub enum HoldReason {
     Roster,
     /// An update of the app.
     Update,
+    /// Somebody who agrees that so much is deleted.
+    MassDelete,
     /// A person: its device's chain has two histories, or it was sealed after its revocation, or its
     /// content is not what a member's app writes.
     Quarantine(OpenError),
@@ -84,6 +89,12 @@ pub enum RefuseReason {
 }
 
 impl HoldReason {
+    /// Whether it shows that its device's chain has two histories.
+    #[must_use]
+    pub const fn is_second_history(self) -> bool {
+        matches!(self, Self::Quarantine(OpenError::Previous | OpenError::Number { .. }))
+    }
+
     /// A short name for storage and output.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -91,6 +102,7 @@ impl HoldReason {
             Self::Gap => "gap",
             Self::Roster => "roster",
             Self::Update => "update",
+            Self::MassDelete => "mass_delete",
             Self::Quarantine(_) => "quarantine",
         }
     }
@@ -113,6 +125,26 @@ impl Inbox<'_> {
             None => (SegmentNumber(0), self.incarnations.beginning(self.roster, device)?),
         };
         Some(Expected { number: last.next()?, previous })
+    }
+
+    /// Only what its member signed makes a chain known.
+    fn learn_chain(&mut self, envelope: &Envelope) {
+        let header = envelope.header();
+        if self.incarnations.introduce(self.roster, header) && !self.is_signed(envelope) {
+            self.incarnations.remove(header.device);
+        }
+    }
+
+    /// Whether a member signed it, in a chain whose first segment has not come yet.
+    fn is_of_an_unknown_chain(&self, envelope: &Envelope) -> bool {
+        let header = envelope.header();
+        let owner = self.incarnations.owner(self.roster, header.device);
+        owner.is_none()
+            && (header.envelope_type, header.vault) == (EnvelopeType::Segment, self.roster.vault())
+            && self
+                .roster
+                .live_members()
+                .any(|(_, member)| envelope.verify(&member.keys.signing_key).is_ok())
     }
 
     fn is_signed(&self, envelope: &Envelope) -> bool {
@@ -152,11 +184,12 @@ impl Inbox<'_> {
         if device == self.own {
             return Verdict::Duplicate;
         }
-        // Only what its member signed makes a chain known.
-        if self.incarnations.introduce(self.roster, header) && !self.is_signed(&envelope) {
-            self.incarnations.remove(device);
-        }
+        self.learn_chain(&envelope);
         let digest = envelope.digest();
+        if self.is_of_an_unknown_chain(&envelope) {
+            let (reason, bytes) = (HoldReason::Gap, envelope.into_bytes());
+            return Verdict::Held { device, number, digest, reason, bytes };
+        }
         if self.heads.get(&device) == Some(&(number, digest)) {
             return Verdict::Duplicate;
         }
@@ -177,7 +210,8 @@ impl Inbox<'_> {
                 }
                 Some(changes) => {
                     self.heads.insert(device, (number, digest));
-                    Verdict::Opened { device, stamp: Stamp(body.stamp), changes }
+                    let (stamp, heads) = (Stamp(body.stamp), body.heads);
+                    Verdict::Opened { device, stamp, heads, changes }
                 }
                 // Signed by a member, so written by an app that knows more than this one: to skip it
                 // would lose it.

@@ -6,6 +6,15 @@
 
 mod engine;
 mod inbox;
+mod pace;
+mod shown;
+mod state;
 
 pub use engine::{Action, Engine, EngineError, Known, Position};
 pub use inbox::{HoldReason, Inbox, RefuseReason, Verdict};
+pub use pace::PushPace;
+pub use shown::{Facts, SyncState};
+pub use state::{
+    BACKOFF_MS_BASE, BACKOFF_MS_MAX, BlockReason, Effect, Link, LinkEvent, Phase,
+    RETRY_AFTER_MS_MAX, backoff_ms,
+};

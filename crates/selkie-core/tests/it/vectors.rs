@@ -167,3 +167,44 @@ fn packed_states_are_those_of_the_specification() {
         assert_eq!(unpack(&bytes, document.as_ref()), Ok(registers), "{}", case["name"]);
     }
 }
+
+/// A package says which bytes it is by their digest; what it holds is read back from it.
+#[test]
+fn packages_are_those_of_the_specification() {
+    use selkie_wire::package::{PackageWriter, read_package};
+    use selkie_wire::{Digest, Incarnation, IncarnationToken, VaultId};
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../../../docs/vectors/package.json")).unwrap();
+    assert!(list(&vectors["cases"]).len() > 2);
+    for case in list(&vectors["cases"]) {
+        let vault = VaultId::from_hex(text(&case["vault"])).unwrap();
+        let roster: Vec<Vec<u8>> = list(&case["roster"]).iter().map(hex).collect();
+        let introduction = |value: &Value| Incarnation {
+            member: device(&value["member"]),
+            token: IncarnationToken(hex(&value["token"]).try_into().unwrap()),
+        };
+        let introductions: Vec<_> = list(&case["introductions"]).iter().map(introduction).collect();
+        let envelope = |value: &Value| {
+            vec![u8::try_from(number(&value["byte"])).unwrap(); number(&value["length"]) as usize]
+        };
+        let envelopes: Vec<Vec<u8>> = list(&case["envelopes"]).iter().map(envelope).collect();
+        let mut writer = PackageWriter::new(vault);
+        roster.iter().for_each(|entry| writer.roster_entry(entry));
+        introductions.iter().for_each(|introduction| writer.introduction(introduction));
+        envelopes.iter().for_each(|envelope| writer.envelope(envelope));
+        let bytes = writer.finish();
+        let name = text(&case["name"]);
+        assert_eq!(bytes.len() as u64, number(&case["length"]), "{name}");
+        assert_eq!(Digest::of(&bytes).to_string(), text(&case["sha256"]), "{name}");
+        let (of, content) = read_package(&bytes).unwrap();
+        assert_eq!((of, &content.introductions), (vault, &introductions), "{name}");
+        assert_eq!(
+            (content.roster, content.envelopes),
+            (
+                roster.iter().map(Vec::as_slice).collect(),
+                envelopes.iter().map(Vec::as_slice).collect(),
+            ),
+            "{name}"
+        );
+    }
+}

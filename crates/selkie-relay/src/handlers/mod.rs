@@ -8,7 +8,9 @@ mod health;
 mod mailboxes;
 mod pull;
 mod push;
+mod recover;
 mod vaults;
+mod wait;
 
 use core::convert::Infallible;
 use std::sync::Arc;
@@ -30,10 +32,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/health", get(health::health))
         .route("/v1/challenge", post(auth::challenge))
         .route("/v1/token", post(auth::token))
+        .route("/v1/recover", post(recover::recover))
         .route("/v1/vaults", post(vaults::create))
         .route("/v1/vaults/{vault}/roster", get(vaults::roster).post(vaults::extend))
         .route("/v1/vaults/{vault}/push", post(push::push))
         .route("/v1/vaults/{vault}/pull", post(pull::pull))
+        .route("/v1/vaults/{vault}/wait", post(wait::wait))
         .route("/v1/mailboxes/{id}/{slot}", put(mailboxes::put).get(mailboxes::message))
         .route("/v1/mailboxes/{id}", delete(mailboxes::remove))
         .fallback(|| async { Problem::not_found() })

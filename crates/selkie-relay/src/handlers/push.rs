@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use selkie_wire::limits::REQUEST_BYTES_MAX;
-use selkie_wire::relay::{PushRequest, PushResponse};
+use selkie_wire::relay::{PushOutcome, PushRequest, PushResponse};
 use selkie_wire::roster::Member;
 use selkie_wire::{DeviceId, Digest, Envelope, EnvelopeType, VaultId};
 
@@ -44,6 +44,9 @@ pub(super) async fn push(
             app.store.push(PushPlan { member, chain, beginning, offers })
         })
         .await?;
+    if pushed.outcomes.contains(&PushOutcome::Stored) {
+        app.waiters.wake(caller.vault);
+    }
     Ok(Answer::of(&PushResponse {
         epoch: app.store.epoch(),
         outcomes: pushed.outcomes,

@@ -50,6 +50,7 @@ pub(super) async fn extend(
     let (entries, (), _held) = parse(&app, received, |_| Ok(())).await?;
     let offered = app.rosters.offer(seen.vault, entries, || false).await;
     let (head, _) = offered.map_err(|fault| app.roster_refused(&fault))?;
+    app.waiters.wake(seen.vault);
     Ok(Answer::of(&head))
 }
 

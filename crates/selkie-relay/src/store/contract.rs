@@ -33,7 +33,7 @@ fn seen(device: DeviceId, roster: u64) -> Seen {
 
 fn roster_plan(vault: VaultId, after: Option<u64>, entries: &[&[u8]]) -> RosterPlan {
     let entries = entries.iter().map(|entry| entry.to_vec()).collect();
-    RosterPlan { vault, after: after.map(RosterNumber), entries }
+    RosterPlan { vault, after: after.map(RosterNumber), entries, recovery: None }
 }
 
 async fn make_vault(store: &dyn Store) {
@@ -70,11 +70,14 @@ fn place<'o>(offers: impl IntoIterator<Item = &'o Offer>) -> u64 {
     offers.into_iter().fold(Cursor(0), |place, offer| place.after(offer.digest)).0
 }
 
-async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
+fn pull_plan(device: DeviceId, epoch: RelayEpoch, cursor: u64) -> PullPlan {
     let member = seen(device, 1);
-    let plan =
-        PullPlan { member, chain: member.device, epoch: Some(epoch), cursor: Cursor(cursor) };
-    let Ok(Judged::Done(pulled)) = store.pull(plan).await else { panic!("not judged") };
+    PullPlan { member, chain: device, epoch: Some(epoch), cursor: Cursor(cursor) }
+}
+
+async fn pull(store: &dyn Store, device: DeviceId, epoch: RelayEpoch, cursor: u64) -> Pulled {
+    let pulled = store.pull(pull_plan(device, epoch, cursor)).await;
+    let Ok(Judged::Done(pulled)) = pulled else { panic!("not judged") };
     pulled
 }
 
@@ -141,6 +144,22 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
         let (phone, laptop) = (chain(PHONE, 3, 100), chain(LAPTOP, 2, 100));
         push(store, PHONE, &phone).await;
         push(store, LAPTOP, &laptop).await;
+        let at = |count| place(phone.iter().chain(&laptop).take(count));
+        for (device, cursor, news) in [
+            (LAPTOP, 0, true),
+            (LAPTOP, at(2), true),
+            (LAPTOP, at(3), false),
+            (PHONE, at(4), true),
+            (PHONE, at(5), false),
+            // A place of another list.
+            (PHONE, at(5) - 1, true),
+            (PHONE, at(5) + 1, true),
+        ] {
+            let plan = pull_plan(device, EPOCH, cursor);
+            assert_eq!(store.has_news(plan).await, Ok(Judged::Done(news)), "{device} {cursor}");
+            let other_life = PullPlan { epoch: Some(RelayEpoch([9; 16])), ..plan };
+            assert_eq!(store.has_news(other_life).await, Ok(Judged::Done(true)));
+        }
         let page = pull(store, PHONE, EPOCH, 0).await;
         assert_eq!(page.envelopes, bytes_of(&laptop));
         assert_eq!(page.head, head(&phone[2]));
@@ -315,6 +334,31 @@ async fn vaults_are_bounded_in_number() {
         }
         let plan = roster_plan(VaultId([3; 32]), Some(0), &[b"next"]);
         assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn vaults_and_mailboxes_know_nothing_of_each_other() {
+    check(ROOM, async |store| {
+        make_vault(store).await;
+        let other = VaultId([2; 32]);
+        let plan = roster_plan(other, None, &[b"genesis", b"add"]);
+        assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
+        push(store, PHONE, &chain(PHONE, 2, 100)).await;
+        let member = Seen { vault: other, ..seen(LAPTOP, 1) };
+        let plan = PullPlan { member, chain: member.device, epoch: Some(EPOCH), cursor: Cursor(0) };
+        let Ok(Judged::Done(page)) = store.pull(plan).await else { panic!("not judged") };
+        assert_eq!(page.envelopes, Vec::<Vec<u8>>::new());
+        // The same device id may be in two vaults, with a chain in each.
+        let plan = PushPlan {
+            member: Seen { vault: other, ..seen(PHONE, 1) },
+            chain: member.device,
+            beginning: ADDED,
+            offers: chain(PHONE, 1, 50).into_iter().map(Some).collect(),
+        };
+        let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
+        assert_eq!(pushed.outcomes, [O::Stored]);
     })
     .await;
 }

@@ -29,6 +29,7 @@ struct State {
 #[derive(Default)]
 struct Vault {
     roster: Vec<Vec<u8>>,
+    recovery: Option<[u8; 32]>,
     used_bytes: u64,
     segments: Vec<Segment>,
     /// Digests of each device's segments, from number 1.
@@ -101,11 +102,14 @@ impl Vault {
         self.segments.last().map_or(Cursor(0), |last| last.cursor)
     }
 
+    fn is_place(&self, cursor: Cursor) -> bool {
+        self.segments.iter().any(|segment| segment.cursor == cursor)
+    }
+
     fn pull(&self, plan: &PullPlan, epoch: RelayEpoch) -> Pulled {
         let device = plan.chain;
         // A place of another list is not found in this one.
-        let known = plan.epoch == Some(epoch)
-            && self.segments.iter().any(|segment| segment.cursor == plan.cursor);
+        let known = plan.epoch == Some(epoch) && self.is_place(plan.cursor);
         let start = if known { plan.cursor } else { Cursor(0) };
         let mut page = Pulled {
             envelopes: Vec::new(),
@@ -155,6 +159,12 @@ impl Store for MemoryStore {
         ready(vault.last().map(|last| RosterPage { entries, last }))
     }
 
+    fn recovers(&self, key: [u8; 32]) -> Reply<'_, Option<VaultId>> {
+        let state = self.state();
+        let mut vaults = state.vaults.iter();
+        ready(vaults.find(|(_, vault)| vault.recovery == Some(key)).map(|(id, _)| *id))
+    }
+
     fn extend_roster(&self, plan: RosterPlan) -> Reply<'_, RosterOutcome> {
         let mut state = self.state();
         let known = state.vaults.get(&plan.vault);
@@ -172,6 +182,7 @@ impl Store for MemoryStore {
         let vault = state.vaults.entry(plan.vault).or_default();
         vault.used_bytes = used_bytes;
         vault.roster.extend(plan.entries);
+        vault.recovery = plan.recovery;
         ready(RosterOutcome::Stored)
     }
 
@@ -185,6 +196,14 @@ impl Store for MemoryStore {
         let mut state = self.state();
         let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
         ready(Judged::Done(vault.pull(&plan, self.epoch)))
+    }
+
+    fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>> {
+        let mut state = self.state();
+        let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
+        let known = plan.epoch == Some(self.epoch)
+            && (plan.cursor == Cursor(0) || vault.is_place(plan.cursor));
+        ready(Judged::Done(!known || !vault.pull(&plan, self.epoch).envelopes.is_empty()))
     }
 
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {

@@ -62,6 +62,8 @@ pub(crate) struct RosterPlan {
     /// The entry they follow; none if they begin with genesis.
     pub(crate) after: Option<RosterNumber>,
     pub(crate) entries: Vec<Vec<u8>>,
+    /// The key of the recovery words that stand after them.
+    pub(crate) recovery: Option<[u8; 32]>,
 }
 
 /// What became of a [`RosterPlan`].
@@ -170,12 +172,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn epoch(&self) -> RelayEpoch;
     /// Entries from a number on, up to a page; none if there is no such vault.
     fn roster(&self, vault: VaultId, from: RosterNumber) -> Reply<'_, Option<RosterPage>>;
+    /// The vault whose recovery words have this key.
+    fn recovers(&self, key: [u8; 32]) -> Reply<'_, Option<VaultId>>;
     /// Adds verified entries, if the roster still ends where they begin.
     fn extend_roster(&self, plan: RosterPlan) -> Reply<'_, RosterOutcome>;
     /// Stores each envelope that continues its device's chain.
     fn push(&self, plan: PushPlan) -> Reply<'_, Judged<Pushed>>;
     /// Reads a page of others' envelopes.
     fn pull(&self, plan: PullPlan) -> Reply<'_, Judged<Pulled>>;
+    /// Whether a pull of the same plan would bring anything.
+    fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>>;
     /// Leaves a pairing message, unless something waits there.
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome>;
     /// Reads a pairing message that has not expired.

@@ -13,10 +13,11 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::{
     AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, PullRequest, PullResponse,
     PushOutcome, PushRequest, PushResponse, RosterEntries, RosterHead, TokenRequest, TokenResponse,
-    auth_bytes,
+    WaitRequest, auth_bytes,
 };
 use selkie_wire::roster::{
-    DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, ROSTER_SIGNATURE_LABEL, RecoveryKeys, Rotation,
+    DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RECOVERY_SIGNATURE_LABEL,
+    ROSTER_SIGNATURE_LABEL, RecoveryKeys, RecoveryProof, Rotation,
 };
 use selkie_wire::{
     Cursor, DeviceId, Digest, EnvelopeType, Header, KeyId, RelayEpoch, Roster, RosterEntry,
@@ -25,6 +26,20 @@ use selkie_wire::{
 
 fn sign(key: &SigningKey, label: &[u8], bytes: &[u8]) -> [u8; 64] {
     key.sign(&signature_message(label, bytes)).to_bytes()
+}
+
+/// The key of some recovery words.
+pub fn recovery_signer(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed ^ 0x20; 32])
+}
+
+/// The public side of the recovery words of this seed, for a vault with this admin key.
+pub fn recovery_keys(admin_key: &[u8; 32], seed: u8) -> RecoveryKeys {
+    let (key, kem_key) = (recovery_signer(seed), vec![seed; 32]);
+    let bytes = RecoveryKeys::proof_bytes(admin_key, &kem_key);
+    let signature = sign(&key, RECOVERY_SIGNATURE_LABEL, &bytes);
+    let proof = Some(RecoveryProof { key: key.verifying_key().to_bytes(), signature });
+    RecoveryKeys { kem_key, sealed_admin_key: vec![seed; 48], proof }
 }
 
 /// A vault as its owner knows it.
@@ -39,8 +54,8 @@ impl Vault {
     /// A vault without devices; another for every seed.
     pub fn new(seed: u8) -> Self {
         let admin = SigningKey::from_bytes(&[seed; 32]);
-        let recovery = RecoveryKeys { kem_key: vec![seed; 32], sealed_admin_key: vec![seed; 48] };
         let admin_key = admin.verifying_key().to_bytes();
+        let recovery = recovery_keys(&admin_key, seed);
         let operation = Operation::Genesis { admin_key, recovery };
         let genesis = Self::entry(&admin, None, &operation);
         let roster = Roster::from_entries([genesis.clone()]).unwrap();
@@ -64,6 +79,11 @@ impl Vault {
         let unsigned = RosterEntry::unsigned_bytes(vault, number, previous, operation);
         let signature = sign(admin, ROSTER_SIGNATURE_LABEL, &unsigned);
         [&unsigned[..], &signature].concat()
+    }
+
+    /// The next entry, properly signed, whether it would count or not.
+    pub fn forge(&self, operation: &Operation) -> Vec<u8> {
+        Self::entry(&self.admin, Some(&self.roster), operation)
     }
 
     pub fn append(&mut self, operation: &Operation) {
@@ -331,6 +351,10 @@ impl Member {
     }
 
     /// Everything others sent, page by page.
+    pub fn wait(&self, request: &WaitRequest) -> Reply {
+        self.send("POST", "wait", &cbor::encode(request))
+    }
+
     pub fn pull_all(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         let (mut epoch, mut cursor) = (None, 0);

@@ -88,7 +88,7 @@ impl Store {
         let acts = acts_of(&bytes, ledger);
         let kept = bytes.clone();
         match inbox.receive(bytes) {
-            Verdict::Opened { device, stamp, changes } => {
+            Verdict::Opened { device, stamp, changes, .. } => {
                 self.known.extend(acts);
                 opened.push(Opened { stamp, changes });
                 if bug != Some(Bug::HeldIsForgotten) {

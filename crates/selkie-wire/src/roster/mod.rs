@@ -13,7 +13,8 @@ mod roster;
 pub use entry::{ENTRY_HEADER_LEN, ROSTER_SIGNATURE_LABEL, RosterEntry};
 pub use error::RosterError;
 pub use operation::{
-    ChainEnd, DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RecoveryKeys, Rotation, Wrap,
+    ChainEnd, DeviceKeys, MEMBER_SIGNATURE_LABEL, Operation, RECOVERY_SIGNATURE_LABEL,
+    RecoveryKeys, RecoveryProof, Rotation, Wrap,
 };
 pub use roster::{Member, Roster};
 

@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::SIGNATURE_LEN;
+use crate::envelope::verify_digest;
 use crate::ids::{DeviceId, Digest, KeyId, SegmentNumber, VaultId};
 
 /// What a new device signs to agree to its Add entry.
@@ -74,6 +75,21 @@ pub struct Rotation {
     pub previous_key: Vec<u8>,
 }
 
+/// What the recovery words' holder signs (under this label) to publish a [`RecoveryProof`].
+pub const RECOVERY_SIGNATURE_LABEL: &[u8] = b"selkie/1/sig/recovery\0";
+
+/// Lets a relay give the roster to a device that has nothing but the recovery words.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RecoveryProof {
+    /// Ed25519 key derived from the words; also what a relay finds the vault by.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub key: [u8; 32],
+    /// Its signature over [`RecoveryKeys::proof_bytes`], so that nobody can point it at another vault.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub signature: [u8; SIGNATURE_LEN],
+}
+
 /// How the recovery words reach the admin key and the epochs.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -84,6 +100,25 @@ pub struct RecoveryKeys {
     /// The admin key's seed, sealed under a key derived from the words.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub sealed_admin_key: Vec<u8>,
+    /// How the words prove themselves to a relay; absent in vaults made without it.
+    #[n(2)]
+    pub proof: Option<RecoveryProof>,
+}
+
+impl RecoveryKeys {
+    /// What [`RecoveryProof::key`] signs, under [`RECOVERY_SIGNATURE_LABEL`].
+    #[must_use]
+    pub fn proof_bytes(admin_key: &[u8; 32], kem_key: &[u8]) -> Vec<u8> {
+        [&admin_key[..], &Digest::of(kem_key).0].concat()
+    }
+
+    /// Whether the proof, if there is one, is signed by its own key for this vault's admin key.
+    pub(super) fn is_proved(&self, admin_key: &[u8; 32]) -> bool {
+        self.proof.as_ref().is_none_or(|proof| {
+            let bytes = Self::proof_bytes(admin_key, &self.kem_key);
+            verify_digest(&proof.key, RECOVERY_SIGNATURE_LABEL, &bytes, &proof.signature)
+        })
+    }
 }
 
 /// Where a further chain of a device ends.

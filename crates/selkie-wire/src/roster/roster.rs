@@ -42,13 +42,24 @@ impl Member {
     /// to the one the revocation names do.
     #[must_use]
     pub fn counts(&self, chain: DeviceId, number: SegmentNumber, digest: Digest) -> bool {
-        let Some(last) = self.revoked else { return true };
+        let Some(revoked) = self.revoked else { return true };
         let last = match self.revoked_chains.get(&chain) {
             Some(last) => *last,
-            None if chain == self.keys.device_id() => last,
+            None if chain == self.keys.device_id() => revoked,
             None => return false,
         };
         number < last.0 || (number == last.0 && digest == last.1)
+    }
+
+    /// The last segment of one of the member's chains that counts, as far as its revocation says.
+    #[must_use]
+    pub fn last_counted(&self, chain: DeviceId) -> SegmentNumber {
+        match (self.revoked, self.revoked_chains.get(&chain)) {
+            (None, _) => SegmentNumber(u64::MAX),
+            (Some(_), Some((last, _))) => *last,
+            (Some((last, _)), None) if chain == self.keys.device_id() => last,
+            (Some(_), None) => SegmentNumber(0),
+        }
     }
 }
 
@@ -78,7 +89,7 @@ impl Roster {
         if (entry.vault, entry.number, entry.previous) != zero {
             return Err(RosterError::Number);
         }
-        if !entry.signed_by(admin_key) {
+        if !entry.signed_by(admin_key) || !recovery.is_proved(admin_key) {
             return Err(RosterError::Signature);
         }
         let Digest(vault) = Digest::labelled(GENESIS_LABEL, &[entry.bytes()]);
@@ -165,7 +176,12 @@ impl Roster {
                 }
                 self.min_version = *version;
             }
-            Operation::Recovery { recovery, .. } => self.recovery = recovery.clone(),
+            Operation::Recovery { recovery, .. } => {
+                if !recovery.is_proved(&self.admin_key) {
+                    return Err(RosterError::Signature);
+                }
+                self.recovery = recovery.clone();
+            }
         }
         Ok(())
     }

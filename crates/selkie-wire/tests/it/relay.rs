@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use selkie_wire::relay::{
     AUTH_SIGNATURE_LABEL, ChallengeRequest, ChallengeResponse, Head, HealthResponse, PullRequest,
     PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries, RosterHead, TokenRequest,
-    TokenResponse, auth_bytes,
+    TokenResponse, WaitRequest, WaitResponse, auth_bytes,
 };
 use selkie_wire::{
     Cursor, DeviceId, Digest, RelayEpoch, RosterNumber, SegmentNumber, VaultId, cbor,
@@ -82,6 +82,16 @@ fn answers_have_the_bytes_of_the_specification() {
         &PullRequest { epoch: Some(EPOCH), cursor: Cursor(24), incarnation: None },
         "a2 00 50 44*16 01 1818",
     );
+    let roster = RosterNumber(2);
+    check(
+        &WaitRequest { epoch: None, cursor: Cursor(0), roster, incarnation: None },
+        "a2 01 00 02 02",
+    );
+    check(
+        &WaitRequest { epoch: Some(EPOCH), cursor: Cursor(24), roster, incarnation: None },
+        "a3 00 50 44*16 01 1818 02 02",
+    );
+    check(&WaitResponse { news: true }, "a1 00 f5");
     check(
         &PullResponse {
             epoch: EPOCH,

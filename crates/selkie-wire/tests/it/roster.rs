@@ -21,7 +21,7 @@ fn sign(key: &SigningKey, label: &[u8], bytes: &[u8]) -> [u8; 64] {
 }
 
 fn recovery(seed: u8) -> RecoveryKeys {
-    RecoveryKeys { kem_key: vec![seed; 8], sealed_admin_key: vec![seed; 8] }
+    RecoveryKeys { kem_key: vec![seed; 8], sealed_admin_key: vec![seed; 8], proof: None }
 }
 
 fn seal(

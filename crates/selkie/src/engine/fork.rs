@@ -6,7 +6,7 @@ use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::PullRequest;
 use selkie_wire::{Cursor, IncarnationToken};
 
-use super::sync::learn_roster;
+use super::steps::learn_roster;
 use crate::Error;
 use crate::store::{Identity, Theirs};
 use crate::system::SystemRandom;
@@ -35,6 +35,7 @@ pub(super) fn heal(
             if learn_roster(vault, identity, fetched)? <= known {
                 return Err(EngineError::Inconsistent.into());
             }
+            identity.check_version()?;
         }
         for bytes in page.envelopes {
             vault.database().note_theirs(identity, bytes.into(), &mut theirs)?;

@@ -1,29 +1,15 @@
 //! One run of sync with a relay.
 
-use selkie_core::sync::{Action, Engine, Known};
-use selkie_wire::ids::RosterNumber;
-use selkie_wire::relay::{Head, PullResponse, PushOutcome, PushRequest, RosterEntries};
-use selkie_wire::roster::RosterEntry;
-use selkie_wire::{Cursor, Digest, SegmentNumber};
+pub use selkie_core::sync::Phase as SyncPhase;
+use selkie_core::sync::{Link, PushPace};
+use selkie_wire::SegmentNumber;
 
-use crate::store::{Identity, TrackedPosition};
-use crate::transport::{Transport, TransportError};
+use super::steps::Run;
+use crate::store::{Database, EndedRun};
+use crate::transport::Transport;
 use crate::vault::Vault;
+use crate::watch::Event;
 use crate::{Error, ErrorKind};
-
-/// Pages in a row that bring nothing to a relay that always has more.
-const EMPTY_PAGES_MAX: u32 = 64;
-
-/// What a run is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncPhase {
-    /// Bringing the roster in step.
-    Hello,
-    /// Sending what is new here.
-    Push,
-    /// Receiving what is new elsewhere.
-    Pull,
-}
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +22,8 @@ pub struct SyncProgress {
     pub changes: u64,
     /// Bytes sent and received so far.
     pub bytes: u64,
+    /// Own changes that were waiting when the run began; of these so many are sent when it ends.
+    pub changes_to_send: u64,
 }
 
 /// What a run did.
@@ -57,273 +45,135 @@ pub struct SyncReport {
     pub rounds: u64,
     /// Conflicts open after it, on this device.
     pub conflicts_open: u64,
+    /// Conflicts that came up in it.
+    pub conflicts_found: u64,
+    /// Conflicts that were open before or came up in it, and are settled after it.
+    pub conflicts_resolved: u64,
     /// Segments that wait sealed, for others before them or for an update.
     pub segments_held: u64,
     /// Envelopes that were not this vault's, or not intact.
     pub segments_refused: u64,
     /// Whether the relay has no more room for this vault: what is new stays here until it has.
     pub quota_exhausted: bool,
+    /// The number of an own segment that the relay would not take; it and what follows stay here, and
+    /// are tried again at the next run.
+    pub parked: Option<u64>,
     /// How long it took.
     pub duration_ms: u64,
 }
 
-/// Runs sync over HTTP.
-#[cfg(feature = "http")]
-pub(crate) fn run(
-    vault: &Vault,
-    url: &str,
-    progress: &mut dyn FnMut(SyncProgress),
-) -> Result<SyncReport, Error> {
-    let identity = vault.database().identity()?;
-    let mut transport =
-        crate::transport::Http::new(url, identity.roster.vault(), &identity.device)?;
-    run_over(vault, url, &mut transport, progress)
+/// What a run tells and asks while it goes on.
+pub(crate) struct Hooks<'a> {
+    pub(crate) progress: &'a mut dyn FnMut(SyncProgress),
+    /// Asked before each request: whether to stop.
+    pub(crate) is_cut: &'a dyn Fn() -> bool,
 }
 
-/// Runs sync over any transport; `url` names the relay in what is remembered of it.
-pub(crate) fn run_over(
+/// One run over any transport, remembered under `url`; the link is the caller's affair, and `link` is
+/// what it was before.
+pub(crate) fn run_recorded(
     vault: &Vault,
     url: &str,
     transport: &mut dyn Transport,
-    progress: &mut dyn FnMut(SyncProgress),
+    hooks: &mut Hooks<'_>,
+    link: Link,
 ) -> Result<SyncReport, Error> {
-    let started = std::time::Instant::now();
+    let (started, started_ms) = (std::time::Instant::now(), vault.now_ms());
+    let database = vault.database();
+    database.guard_run_begins(started_ms)?;
+    let pace = PushPace::new(database.push_bytes(url)?);
+    let before = database.conflict_places()?;
+    let (identity, changes_to_send) = (database.identity()?, database.unsent_count()?);
+    drop(database);
     let mut run = Run {
-        identity: vault.database().identity()?,
+        identity,
         vault,
         url,
+        traffic_before: transport.traffic_bytes(),
         transport,
-        progress,
+        hooks,
         report: SyncReport::default(),
         page: Vec::new(),
         empty_pages: 0,
         unkept: 0,
         from_beginning: false,
+        relay_had: SegmentNumber(0),
+        went_back: false,
+        // A relay that had no room is asked with one segment whether it has some now.
+        push_bytes_max: if link == Link::Full { 0 } else { pace.bytes() },
+        pace,
+        changes_to_send,
     };
+    let found_before = vault.database().findings()?;
     let mut outcome = run.drive();
-    if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fork) {
+    let forked = |error: &Error| error.kind() == ErrorKind::Fork && !error.is_roster_fork();
+    if outcome.as_ref().is_err_and(forked) {
         outcome = super::fork::heal(vault, url, &mut run.identity, &mut *run.transport)
             .and_then(|()| run.drive());
     }
+    let mut found = vault.database().conflict_places()?;
     // What a machine answers now need not wait for the next run.
     let attended = vault.attend();
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
-    let (mut report, unkept, from_beginning) = (run.report, run.unkept, run.from_beginning);
-    let database = vault.database();
-    report.conflicts_open = database.conflict_count()?;
+    let read =
+        Read { went_back: run.went_back, unkept: run.unkept, from_beginning: run.from_beginning };
+    let (mut report, pace) = (run.report, run.pace);
+    let mut database = vault.database();
+    let after = database.conflict_places()?;
+    report.conflicts_open = after.len() as u64;
+    report.conflicts_found =
+        found.union(&after).filter(|place| !before.contains(place)).count() as u64;
+    found.extend(before);
+    report.conflicts_resolved = found.difference(&after).count() as u64;
     report.segments_held = database.held_count()?;
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if outcome.is_ok() {
-        // A damaged or missing segment may be whole the next time.
-        let whole = report.segments_refused == 0 && unkept == 0 && database.waiting_count()? == 0;
-        database.note_wholeness(url, whole, from_beginning, vault.now_ms())?;
+    let ended_ms = vault.now_ms();
+    note_end(&mut database, url, (&outcome, &report), &read, ended_ms)?;
+    let found_after = database.findings()?;
+    let (error, push_bytes) = (outcome.as_ref().err(), pace.bytes());
+    // A run that was stopped says nothing; the one before it is still the last one.
+    if error.is_none_or(|error| error.kind() != ErrorKind::Cancelled) {
+        let ended = EndedRun { started_ms, ended_ms, report: &report, error, push_bytes };
+        database.store_run(url, &ended)?;
     }
-    let word = outcome.as_ref().err().map_or("ok", |error: &Error| error.code());
-    database.store_last_sync(url, vault.now_ms(), word)?;
+    drop(database);
+    vault.tell(&Event::of_findings(&found_before, &found_after));
     outcome?;
     attended?;
     Ok(report)
 }
 
-struct Run<'a> {
-    vault: &'a Vault,
-    url: &'a str,
-    transport: &'a mut dyn Transport,
-    progress: &'a mut dyn FnMut(SyncProgress),
-    identity: Identity,
-    report: SyncReport,
-    /// Pulled, and not yet applied.
-    page: Vec<Vec<u8>>,
-    empty_pages: u32,
-    /// Segments that there was no room to keep: they are still at the relay.
+/// What a run saw of the relay's list.
+struct Read {
+    went_back: bool,
     unkept: u64,
-    /// Whether the relay's list is read from its beginning.
     from_beginning: bool,
 }
 
-impl Run<'_> {
-    fn drive(&mut self) -> Result<(), Error> {
-        let known = self.known()?;
-        self.from_beginning |= known.position.cursor == Cursor(0);
-        let mut engine = Engine::new(known);
-        loop {
-            let action = engine.next();
-            let done = match action {
-                Action::Done => return Ok(()),
-                Action::Push(after) => self.push(&mut engine, after),
-                Action::Pull(request) => {
-                    self.report.rounds += 1;
-                    self.transport
-                        .pull(&request)
-                        .map_err(Error::from_transport)
-                        .and_then(|response| self.pulled(&mut engine, response))
-                }
-                Action::Apply(position) => self.apply(&mut engine, position),
-                Action::FetchRoster(from) => self.fetch_roster(&mut engine, from),
-                Action::PublishRoster => self.publish_roster(&mut engine),
-            };
-            match done {
-                Ok(()) => {}
-                Err(Failure::Unknown) => engine.vault_unknown()?,
-                Err(Failure::Final(error)) => return Err(error),
-            }
+/// Remembers of a run that ended what the next one, and a person, should know.
+fn note_end(
+    database: &mut Database,
+    url: &str,
+    (outcome, report): (&Result<(), Error>, &SyncReport),
+    read: &Read,
+    ended_ms: u64,
+) -> Result<(), Error> {
+    if outcome.is_ok() {
+        // A damaged or missing segment may be whole the next time.
+        let whole =
+            report.segments_refused == 0 && read.unkept == 0 && database.waiting_count()? == 0;
+        database.note_wholeness(url, whole, read.from_beginning, ended_ms)?;
+        database.guard_run_ends()?;
+        let roster = database.identity()?.roster;
+        database.note_withheld(&roster, ended_ms)?;
+        if !read.went_back {
+            database.heal_rollback(url)?;
         }
     }
-
-    fn known(&self) -> Result<Known, Error> {
-        let database = self.vault.database();
-        let state = database.relay_state(self.url)?;
-        Ok(Known {
-            position: state.position,
-            acknowledged: state.acknowledged,
-            incarnation: database.incarnation()?,
-            own: database.own_head()?,
-            unsealed: database.unsealed_count()? > 0,
-            roster: self.identity.roster.last(),
-        })
+    if outcome.as_ref().is_err_and(Error::is_roster_fork) {
+        database.note_roster_fork(url, true, ended_ms)?;
     }
-
-    fn tell(&mut self, phase: SyncPhase) {
-        let (sent, received) = self.transport.traffic_bytes();
-        self.report.bytes_sent = sent;
-        self.report.bytes_received = received;
-        (self.progress)(SyncProgress {
-            phase,
-            segments: self.report.segments_sent + self.report.segments_received,
-            changes: self.report.changes_sent + self.report.changes_received,
-            bytes: sent + received,
-        });
-    }
-
-    fn push(&mut self, engine: &mut Engine, after: SegmentNumber) -> Result<(), Failure> {
-        let (outgoing, own, incarnation) = {
-            let mut database = self.vault.database();
-            database.seal_waiting(&self.identity)?;
-            (database.outgoing(after)?, database.own_head()?, database.incarnation()?)
-        };
-        if outgoing.envelopes.is_empty() {
-            engine.pushed(own, &[], None)?;
-            return Ok(());
-        }
-        self.report.rounds += 1;
-        let envelopes = outgoing.envelopes.into_iter().map(Into::into).collect();
-        let request = PushRequest { envelopes, incarnation };
-        let response = self.transport.push(&request).map_err(Error::from_transport)?;
-        let outcome = engine.pushed(own, &outgoing.numbers, Some(&response));
-        self.report.quota_exhausted |= response.outcomes.contains(&PushOutcome::Quota);
-        let database = self.vault.database();
-        for (number, outcome) in outgoing.numbers.iter().zip(&response.outcomes) {
-            if *outcome == PushOutcome::Stored {
-                self.report.segments_sent += 1;
-                self.report.changes_sent += database.changes_in(*number)?;
-            }
-        }
-        database.store_acknowledged(self.url, engine.acknowledged())?;
-        drop(database);
-        outcome?;
-        self.tell(SyncPhase::Push);
-        Ok(())
-    }
-
-    fn pulled(&mut self, engine: &mut Engine, response: PullResponse) -> Result<(), Failure> {
-        let (own, own_digest): (Head, Option<Digest>) = {
-            let database = self.vault.database();
-            (database.own_head()?, database.own_digest(response.head.number)?)
-        };
-        engine.pulled(&response, own, |_| own_digest)?;
-        self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
-        self.page = response.envelopes.into_iter().map(Into::into).collect();
-        Ok(())
-    }
-
-    fn apply(
-        &mut self,
-        engine: &mut Engine,
-        position: selkie_core::sync::Position,
-    ) -> Result<(), Failure> {
-        let page = std::mem::take(&mut self.page);
-        let at = TrackedPosition { url: self.url, position };
-        let applied = self.vault.database().apply_page(
-            &self.identity,
-            Some(&at),
-            page,
-            self.vault.now_ms(),
-        )?;
-        self.vault.tell(&applied.events);
-        self.report.segments_received += applied.segments;
-        self.report.changes_received += applied.changes;
-        self.report.segments_refused += applied.refused;
-        self.unkept += applied.unkept;
-        self.empty_pages =
-            if applied.segments + applied.duplicates > 0 { 0 } else { self.empty_pages + 1 };
-        if self.empty_pages > EMPTY_PAGES_MAX {
-            return Err(selkie_core::sync::EngineError::Inconsistent.into());
-        }
-        engine.applied();
-        self.tell(SyncPhase::Pull);
-        Ok(())
-    }
-
-    fn fetch_roster(&mut self, engine: &mut Engine, from: RosterNumber) -> Result<(), Failure> {
-        let fetched = self.transport.roster(from).map_err(Error::from_transport)?;
-        let last = learn_roster(self.vault, &mut self.identity, fetched)?;
-        engine.roster_fetched(last)?;
-        self.tell(SyncPhase::Hello);
-        Ok(())
-    }
-
-    fn publish_roster(&mut self, engine: &mut Engine) -> Result<(), Failure> {
-        let entries = self.vault.database().roster_entries(RosterNumber(0))?;
-        let entries = RosterEntries { entries: entries.into_iter().map(Into::into).collect() };
-        self.transport.publish_roster(&entries).map_err(|error| match error {
-            // Not to be mistaken for a vault that could be published.
-            TransportError::Unknown => Failure::Final(error.into()),
-            error => Error::from_transport(error),
-        })?;
-        engine.published();
-        self.tell(SyncPhase::Hello);
-        Ok(())
-    }
-}
-
-/// Verifies and keeps roster entries; nothing is stored unless it continues the chain known here.
-pub(super) fn learn_roster(
-    vault: &Vault,
-    identity: &mut Identity,
-    fetched: RosterEntries,
-) -> Result<RosterNumber, Error> {
-    let entries: Vec<Vec<u8>> = fetched.entries.into_iter().map(Into::into).collect();
-    let mut roster = identity.roster.clone();
-    for entry in &entries {
-        roster.apply(&RosterEntry::parse(entry.clone())?)?;
-    }
-    let mut database = vault.database();
-    database.append_roster(&roster, &entries)?;
-    *identity = database.identity()?;
-    Ok(roster.last())
-}
-
-/// Why a step did not succeed.
-enum Failure {
-    /// The relay does not know the vault: it can be told.
-    Unknown,
-    /// The run ends.
-    Final(Error),
-}
-
-impl Error {
-    fn from_transport(error: TransportError) -> Failure {
-        match error {
-            TransportError::Unknown => Failure::Unknown,
-            other => Failure::Final(other.into()),
-        }
-    }
-}
-
-impl<E: Into<Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Final(error.into())
-    }
+    Ok(())
 }

@@ -5,27 +5,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, TransactionBehavior, params};
-use selkie_core::change::{Change, ChangeNumber};
+use rusqlite::TransactionBehavior;
+use selkie_core::change::Change;
 use selkie_core::clock::Stamp;
 use selkie_core::merge::{Overwritten, POLICY_COLLECTION, Replica, SCHEMA_COLLECTION};
 use selkie_core::record::RecordKey;
 use selkie_core::seal::Heads;
-use selkie_core::sync::{HoldReason, Inbox, Position, Verdict};
-use selkie_wire::{DeviceId, Digest, SegmentNumber};
+use selkie_core::sync::Position;
+use selkie_wire::DeviceId;
 
 use super::context::{load_context, load_dead, store_context, store_dead};
 use super::database::Database;
-use super::identity::{Identity, from_sql, segment_number, to_sql};
-use super::incarnation::{incarnations, store_incarnations};
+use super::deletion_guard::{Guard, MassDelete};
+use super::identity::{Identity, from_sql};
+use super::incarnation::store_incarnations;
+use super::receive::{Body, heads, hear, inbox, receive, store_heads};
 use super::rows::{Changed, Rows, StoredRecord, is_rules, stamp_to_sql};
 use crate::Error;
 use crate::watch::{Event, EventKind};
-
-/// Segments kept sealed at most; beyond them the oldest gaps are refilled from the relay later.
-const HELD_SEGMENTS_MAX: i64 = 10_000;
-/// Bytes of them at most.
-const HELD_BYTES_MAX: i64 = 256 * 1024 * 1024;
 
 /// A position in a relay's list, and the relay it belongs to.
 pub(crate) struct TrackedPosition<'a> {
@@ -51,46 +48,58 @@ pub(crate) struct Applied {
     pub(crate) events: Vec<Event>,
 }
 
+/// What became of a page.
+pub(super) enum Page {
+    Applied(Box<Applied>),
+    /// Too much would be deleted: rolled back.
+    MassDelete(Vec<MassDelete>),
+}
+
 impl Database {
-    /// Applies envelopes, then whatever was held and can be opened now.
-    pub(crate) fn apply_page(
+    /// Applies envelopes, then whatever was held and can be opened now; all of it, or nothing if the
+    /// guard objects.
+    pub(super) fn try_page(
         &mut self,
         identity: &Identity,
         at: Option<&TrackedPosition<'_>>,
-        envelopes: Vec<Vec<u8>>,
+        envelopes: &[Vec<u8>],
         now_ms: u64,
-    ) -> Result<Applied, Error> {
+        guard: &Guard<'_>,
+    ) -> Result<Page, Error> {
         let Self { connection, cache, .. } = self;
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read inside, or another process's progress would be taken back.
-        let (next_own, _) = Rows::new(&sql, cache)?.next_change(identity.device_id())?;
-        let mut inbox = Inbox {
-            roster: &identity.roster,
-            incarnations: incarnations(&sql, &identity.roster)?,
-            own: next_own.device,
-            own_changes: ChangeNumber(next_own.number.0.saturating_sub(1)),
-            epoch_keys: &identity.epoch_keys,
-            heads: heads(&sql)?,
-        };
+        let mut inbox = inbox(&sql, cache, identity)?;
+        let frozen = guard.frozen(&sql)?;
         let mut applied = Applied::default();
-        let work = || {
-            let bodies = receive(&sql, &mut inbox, envelopes, now_ms, &mut applied)?;
+        let mut work = || {
+            let bodies = receive(&sql, &mut inbox, &frozen, envelopes, now_ms, &mut applied)?;
             store_heads(&sql, &inbox.heads)?;
             store_incarnations(&sql, &inbox.incarnations)?;
             let mut rows = Rows::new(&sql, cache)?;
+            hear(&sql, &inbox, &bodies, now_ms)?;
             merge_bodies(&mut rows, identity.device_id(), bodies, now_ms, &mut applied)?;
-            if let Some(at) = at {
+            let found = guard.judge(&mut rows, &applied.events)?;
+            if found.is_none()
+                && let Some(at) = at
+            {
                 super::sync_state::store_position(&sql, at)?;
             }
-            Ok(())
+            Ok(found)
         };
-        match work().and_then(|()| sql.commit().map_err(Error::from)) {
-            Ok(()) => Ok(applied),
-            Err(error) => {
-                cache.forget();
-                Err(error)
+        let done = match work() {
+            Ok(None) => {
+                sql.commit().map_err(Error::from).map(|()| Page::Applied(Box::new(applied)))
             }
+            Ok(Some(found)) => {
+                sql.rollback().map_err(Error::from).map(|()| Page::MassDelete(found))
+            }
+            Err(error) => Err(error),
+        };
+        if !matches!(done, Ok(Page::Applied(_))) {
+            cache.forget();
         }
+        done
     }
 
     /// The last segment accepted of each other device.
@@ -100,7 +109,9 @@ impl Database {
 
     /// How many segments wait for others before them, or for a roster entry.
     pub(crate) fn waiting_count(&self) -> Result<u64, Error> {
-        let sql = "SELECT count(*) FROM held WHERE reason IN ('gap', 'roster')";
+        // What waits behind a mass deletion waits for a person, not for the relay.
+        let sql = "SELECT count(*) FROM held WHERE reason IN ('gap', 'roster')
+             AND device NOT IN (SELECT device FROM held WHERE reason = 'mass_delete')";
         Ok(from_sql(self.connection.query_row(sql, [], |row| row.get(0))?))
     }
 
@@ -112,149 +123,19 @@ impl Database {
     }
 }
 
-fn heads(sql: &Connection) -> Result<Heads, Error> {
-    let mut statement = sql.prepare_cached("SELECT device, number, digest FROM head")?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, [u8; 32]>(2)?))
-    })?;
-    rows.map(|row| {
-        let (device, number, digest) = row?;
-        Ok((DeviceId(device), (segment_number(number), Digest(digest))))
-    })
-    .collect()
-}
-
-/// Opens what can be opened, in order; keeps the rest.
-fn receive(
-    sql: &Connection,
-    inbox: &mut Inbox<'_>,
-    envelopes: Vec<Vec<u8>>,
-    now_ms: u64,
-    applied: &mut Applied,
-) -> Result<Vec<(Stamp, Vec<Change>)>, Error> {
-    let mut bodies = Vec::new();
-    for bytes in envelopes {
-        match inbox.receive(bytes) {
-            Verdict::Opened { device, stamp, changes } => {
-                bodies.push((stamp, changes));
-                open_held(sql, inbox, device, &mut bodies)?;
-            }
-            Verdict::Duplicate => applied.duplicates += 1,
-            Verdict::Refused(_) => applied.refused += 1,
-            Verdict::Held { device, number, digest, reason, bytes } => {
-                let kept = hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
-                applied.held += u64::from(kept);
-                applied.unkept += u64::from(!kept);
-            }
-        }
-    }
-    // A roster entry that arrived meanwhile may open what was held before this page.
-    let waiting: Vec<[u8; 16]> = {
-        let mut statement = sql.prepare_cached("SELECT DISTINCT device FROM held")?;
-        statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
-    };
-    for device in waiting {
-        open_held(sql, inbox, DeviceId(device), &mut bodies)?;
-        forget_passed(sql, inbox, DeviceId(device))?;
-    }
-    applied.segments = bodies.len() as u64;
-    Ok(bodies)
-}
-
-/// Opens the held segments of a device that follow its head now.
-fn open_held(
-    sql: &Connection,
-    inbox: &mut Inbox<'_>,
-    device: DeviceId,
-    bodies: &mut Vec<(Stamp, Vec<Change>)>,
-) -> Result<(), Error> {
-    loop {
-        let head = inbox.heads.get(&device).map_or(SegmentNumber(0), |(number, _)| *number);
-        let Some(next) = head.next() else { return Ok(()) };
-        let candidates: Vec<Vec<u8>> = {
-            let mut statement =
-                sql.prepare_cached("SELECT bytes FROM held WHERE device = ?1 AND number = ?2")?;
-            let place = params![device.as_bytes(), to_sql(next.0)];
-            statement.query_map(place, |row| row.get(0))?.collect::<Result<_, _>>()?
-        };
-        let mut opened = false;
-        for bytes in candidates {
-            if let Verdict::Opened { stamp, changes, .. } = inbox.receive(bytes) {
-                bodies.push((stamp, changes));
-                opened = true;
-                break;
-            }
-        }
-        if !opened {
-            return Ok(());
-        }
-        sql.execute(
-            "DELETE FROM held WHERE device = ?1 AND number <= ?2 AND reason <> 'quarantine'",
-            params![device.as_bytes(), to_sql(next.0)],
-        )?;
-    }
-}
-
-/// What was held and then came once more in its order waits for nothing.
-fn forget_passed(sql: &Connection, inbox: &Inbox<'_>, device: DeviceId) -> Result<(), Error> {
-    let Some((head, _)) = inbox.heads.get(&device) else { return Ok(()) };
-    sql.prepare_cached(
-        "DELETE FROM held WHERE device = ?1 AND number <= ?2 AND reason <> 'quarantine'",
-    )?
-    .execute(params![device.as_bytes(), to_sql(head.0)])?;
-    Ok(())
-}
-
-/// Keeps a segment sealed, if there is room.
-fn hold(
-    sql: &Connection,
-    (device, number, digest): (DeviceId, SegmentNumber, Digest),
-    reason: HoldReason,
-    bytes: &[u8],
-    now_ms: u64,
-) -> Result<bool, Error> {
-    let (count, size_bytes): (i64, i64) =
-        sql.query_row("SELECT count(*), coalesce(sum(length(bytes)), 0) FROM held", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let room = count < HELD_SEGMENTS_MAX && size_bytes < HELD_BYTES_MAX;
-    if room {
-        sql.execute(
-            "INSERT OR REPLACE INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                device.as_bytes(),
-                to_sql(number.0),
-                digest.as_bytes(),
-                reason.name(),
-                to_sql(now_ms),
-                bytes
-            ],
-        )?;
-    }
-    Ok(room)
-}
-
-fn store_heads(sql: &Connection, heads: &Heads) -> Result<(), Error> {
-    let mut statement = sql.prepare_cached("INSERT OR REPLACE INTO head VALUES (?1, ?2, ?3)")?;
-    for (device, (number, digest)) in heads {
-        statement.execute(params![device.as_bytes(), to_sql(number.0), digest.as_bytes()])?;
-    }
-    Ok(())
-}
-
 /// Merges the changes of opened segments into the records they touch.
 fn merge_bodies(
     rows: &mut Rows<'_>,
     device: DeviceId,
-    bodies: Vec<(Stamp, Vec<Change>)>,
+    bodies: Vec<Body>,
     now_ms: u64,
     applied: &mut Applied,
 ) -> Result<(), Error> {
     let (next_own, mut clock) = rows.next_change(device)?;
     let mut changes = Vec::new();
-    for (stamp, opened) in bodies {
-        clock.observe(stamp, now_ms);
-        changes.extend(opened);
+    for body in bodies {
+        clock.observe(body.stamp, now_ms);
+        changes.extend(body.changes);
     }
     if changes.is_empty() {
         return Ok(());
@@ -262,7 +143,7 @@ fn merge_bodies(
     rows.connection
         .execute("UPDATE local SET stamp = max(stamp, ?1)", [stamp_to_sql(clock.last())])?;
     let mut stored = load_touched(rows, &changes)?;
-    let mut stamps: BTreeMap<RecordKey, (Stamp, Stamp)> = BTreeMap::new();
+    let mut stamps: BTreeMap<RecordKey, Span> = BTreeMap::new();
     let registers = stored
         .iter_mut()
         .filter_map(|(key, record)| {
@@ -277,12 +158,14 @@ fn merge_bodies(
     let mut tell = |past: Overwritten| overwritten.entry(past.key.clone()).or_default().push(past);
     for change in changes {
         let keys: Vec<_> = change.records.iter().map(|record| record.key.clone()).collect();
-        let stamp = change.stamp;
+        let (stamp, device) = (change.stamp, change.dot.device);
         if replica.apply_telling(change, &mut tell) {
             applied.changes += 1;
             for key in keys {
-                let span = stamps.entry(key).or_insert((stamp, stamp));
-                *span = (span.0.min(stamp), span.1.max(stamp));
+                let span =
+                    stamps.entry(key).or_insert(Span { first: stamp, last: (stamp, device) });
+                span.first = span.first.min(stamp);
+                span.last = span.last.max((stamp, device));
             }
         }
     }
@@ -293,12 +176,18 @@ fn merge_bodies(
     save_touched(rows, &touched, records, now_ms, applied)
 }
 
+/// When a record's new changes were made, and by whom the last.
+struct Span {
+    first: Stamp,
+    last: (Stamp, DeviceId),
+}
+
 type Stored = BTreeMap<RecordKey, Option<StoredRecord>>;
 
 /// The records a page touches: as they were, when they were written, and what was overwritten.
 struct Touched {
     stored: Stored,
-    stamps: BTreeMap<RecordKey, (Stamp, Stamp)>,
+    stamps: BTreeMap<RecordKey, Span>,
     overwritten: BTreeMap<RecordKey, Vec<Overwritten>>,
 }
 
@@ -318,7 +207,7 @@ fn save_touched(
     // Policies first: they decide how the others are shown.
     let (policies, others): (Vec<_>, Vec<_>) =
         stamps.iter().partition(|(key, _)| is_rules(key.collection()));
-    for (key, stamps) in policies.into_iter().chain(others) {
+    for (key, span) in policies.into_iter().chain(others) {
         let registers = records.remove(key).unwrap_or_default();
         let shown = rows.view(key, &registers)?;
         let before = stored.get(key).and_then(Option::as_ref);
@@ -332,7 +221,8 @@ fn save_touched(
             key,
             stored: before,
             registers: &registers,
-            stamps: *stamps,
+            stamps: (span.first, span.last.0),
+            by: Some(span.last.1),
             overwritten: &overwritten,
         };
         rows.save(&changed, &shown, now_ms)?;

@@ -13,7 +13,7 @@ use selkie_wire::envelope::{MAGIC, SUITE_1};
 use selkie_wire::relay::Head;
 use selkie_wire::{Digest, IncarnationToken, SegmentNumber};
 
-use super::files::sync_directory;
+use super::slot_file::{Disk, SystemDisk};
 use crate::Error;
 
 /// Among the types of `docs/FORMAT.md`.
@@ -80,7 +80,7 @@ impl ChainFile {
         new.write_all(&bytes)?;
         new.sync_all()?;
         fs::rename(&unfinished, &self.path)?;
-        sync_directory(&self.path)
+        Ok(SystemDisk.sync_directory(&self.path)?)
     }
 
     fn header(&self) -> [u8; 26] {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rusqlite::params;
 use selkie_core::merge::{
     CollectionPolicy, ConflictToken, POLICY_COLLECTION, Resolution, ResolveError,
     SCHEMA_COLLECTION, resolve, view,
@@ -14,9 +13,9 @@ use super::attention::learn;
 use super::database::Database;
 use super::identity::{damaged, from_sql};
 use super::rows::Rows;
+use crate::Error;
 use crate::status::OpenConflict;
 use crate::watch::Event;
-use crate::{Error, ErrorKind, Record};
 
 impl Database {
     /// All open conflicts, oldest first.
@@ -141,36 +140,4 @@ impl Database {
         schema.version = self.schema(collection)?.version.saturating_add(1);
         self.set_rules(device, (SCHEMA_COLLECTION, collection), schema.to_document(), now_ms)
     }
-
-    /// The record under an id.
-    pub(crate) fn read_record(
-        &mut self,
-        collection: &str,
-        id: &str,
-    ) -> Result<Option<Record>, Error> {
-        // One statement: to look the collection up in what is remembered, it would first have to be
-        // asked whether another process has written since, which costs as much as the read.
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, body, created_at, updated_at, CASE WHEN contested <> 0
-             THEN (SELECT count(*) FROM conflict WHERE record = num) ELSE 0 END
-             FROM record WHERE collection = (SELECT num FROM collection WHERE name = ?1)
-             AND id = ?2 AND body IS NOT NULL",
-        )?;
-        let mut rows = statement.query(params![collection, id])?;
-        rows.next()?.map(record_of).transpose()
-    }
-}
-
-/// A record from the columns id, body, created_at, updated_at, conflicts.
-pub(super) fn record_of(row: &rusqlite::Row<'_>) -> Result<Record, Error> {
-    let body = row.get_ref(1)?;
-    let body = body.as_str().map_err(|_| damaged())?;
-    Ok(Record {
-        id: row.get(0)?,
-        document: serde_json::from_str(body)
-            .map_err(|_| Error::new(ErrorKind::Storage, "a record's document cannot be read"))?,
-        created_at_ms: from_sql(row.get(2)?),
-        updated_at_ms: from_sql(row.get(3)?),
-        conflicts: row.get(4)?,
-    })
 }

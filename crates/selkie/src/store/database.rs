@@ -4,27 +4,33 @@
 //! and is proved before anything is believed.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use selkie_core::keys::DatabaseKey;
 use zeroize::Zeroizing;
 
+use super::readers::{Readers, Source};
 use super::schema;
+use super::vector_ffi::add_vectors;
 use crate::{Error, ErrorKind};
 
 /// How long a write waits for another process before it says [`ErrorKind::Busy`].
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache in KiB: a working set in memory reads as fast as an unencrypted one.
-const CACHE_KIB: i64 = 16 * 1024;
-/// Prepared statements kept; more than the store has.
-const STATEMENTS_MAX: usize = 64;
+pub(crate) const CACHE_KIB: u32 = 16 * 1024;
+/// Prepared statements kept; more than the store has, and some of an app's queries.
+const STATEMENTS_MAX: usize = 128;
 
 /// An open, keyed, checked database, and what is remembered of it between transactions.
 pub(crate) struct Database {
     pub(super) connection: Connection,
     pub(super) cache: super::rows::Cache,
+    source: Option<Arc<Source>>,
     /// Where the store says how far it has sealed; not yet known while the store is being made.
     pub(super) chain_file: Option<super::chain_file::ChainFile>,
 }
@@ -35,7 +41,7 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::SQLITE_OPEN_CREATE)?;
         configure(&connection)?;
         schema::create(&connection)?;
-        Ok(Self::new(connection))
+        Ok(Self::of(connection, path, key))
     }
 
     /// Opens an existing database file.
@@ -43,17 +49,129 @@ impl Database {
         let connection = open_keyed(path, key, OpenFlags::empty())?;
         schema::check(&connection)?;
         configure(&connection)?;
-        Ok(Self::new(connection))
+        Ok(Self::of(connection, path, key))
     }
 
-    fn new(connection: Connection) -> Self {
-        Self { connection, cache: super::rows::Cache::default(), chain_file: None }
+    fn of(connection: Connection, path: &Path, key: &DatabaseKey) -> Self {
+        let cache = super::rows::Cache::default();
+        Self { connection, cache, source: Some(Source::new(path, key)), chain_file: None }
+    }
+
+    /// Connections that only read; they never wait for this one.
+    pub(crate) fn readers(&self) -> Readers {
+        Readers::new(self.source())
+    }
+
+    /// Where further connections come from; none while the store is locked.
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        self.source.clone()
+    }
+
+    /// For reading what takes microseconds.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// How long a write waits for another process, and how much of the file is kept in memory.
+    pub(crate) fn set_options(&self, options: &crate::OpenOptions) -> Result<(), Error> {
+        self.connection.busy_timeout(options.wait_for_writer)?;
+        self.connection.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
+        Ok(())
+    }
+
+    /// Lets SQLite look at how values are spread, where that has changed: without it, it may well
+    /// pick a way that takes a hundred times as long. Looks at a part only, so this is quick.
+    pub(crate) fn optimize(&self) -> Result<(), Error> {
+        self.connection.execute_batch("PRAGMA analysis_limit = 1000; PRAGMA optimize;")?;
+        Ok(())
+    }
+
+    /// What stands in the place of a locked store: it has nothing, and refuses every statement.
+    pub(crate) fn locked() -> Result<Self, Error> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.authorizer(Some(|_: AuthContext<'_>| Authorization::Deny))?;
+        let cache = super::rows::Cache::default();
+        Ok(Self { connection, cache, source: None, chain_file: None })
+    }
+
+    /// Whether this stands in the place of a locked store.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// Closes, and has SQLCipher wipe the memory that it gives back: pages, keys, statements.
+    pub(crate) fn close_wiping(self) -> Result<(), Error> {
+        if self.is_locked() || self.is_suspended() {
+            return Ok(());
+        }
+        // From now on in this process; before, it would cost every statement.
+        self.connection.pragma_update(None, "cipher_memory_security", true)?;
+        self.close()
     }
 
     /// Writes the log back into the file and closes; the file is then complete by itself.
     pub(crate) fn close(self) -> Result<(), Error> {
         self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()))?;
         self.connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// What is wrong with the file, page by page; each page is read and authenticated.
+    pub(crate) fn integrity_faults(&self) -> Result<Vec<String>, Error> {
+        let mut faults = Vec::new();
+        for check in ["PRAGMA cipher_integrity_check", "PRAGMA quick_check"] {
+            let mut statement = self.connection.prepare(check)?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            for row in rows {
+                let fault = row?;
+                if fault != "ok" {
+                    faults.push(fault);
+                }
+            }
+        }
+        Ok(faults)
+    }
+
+    /// The page where a table begins.
+    #[cfg(test)]
+    pub(crate) fn page_of(&self, table: &str) -> usize {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        let page: i64 = self.connection.query_row(sql, [table], |row| row.get(0)).unwrap();
+        usize::try_from(page).unwrap()
+    }
+
+    /// Lets the file grow no further, as a full disk does.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let pages: i64 =
+            self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let most = if full { pages } else { i64::from(i32::MAX) };
+        self.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).unwrap();
+    }
+
+    /// Closes the files, so that no lock on them is held, until [`resume`](Self::resume). Every use in
+    /// between ends in [`ErrorKind::Suspended`].
+    pub(crate) fn suspend(&mut self) -> Result<(), Error> {
+        // Nothing can be done with this one, since no statement is short enough; nothing is in it.
+        let nothing = Connection::open_in_memory()?;
+        nothing.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, 1)?;
+        let connection = std::mem::replace(&mut self.connection, nothing);
+        self.cache.forget();
+        // Closing writes the log back into the file, unless another process has it open.
+        connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Whether the files are closed.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.source.is_some() && self.connection.path().is_none_or(str::is_empty)
+    }
+
+    /// Opens the files again.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        let source = self.source.clone().filter(|_| self.is_suspended());
+        let Some(source) = source else { return Ok(()) };
+        self.connection = source.database()?.connection;
+        // They may have been put back meanwhile.
+        self.notice_copy()
     }
 }
 
@@ -73,6 +191,15 @@ fn open_keyed(path: &Path, key: &DatabaseKey, create: OpenFlags) -> Result<Conne
     }
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    add_vectors(&connection)?;
+    Ok(connection)
+}
+
+/// One more connection to a database that is open already. It cannot write.
+pub(super) fn open_reader(path: &Path, key: &DatabaseKey) -> Result<Connection, Error> {
+    let connection = open_keyed(path, key, OpenFlags::empty())?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
@@ -108,9 +235,11 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "mmap_size", 0)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Otherwise a statement is planned anew for each value bound to it, which costs more than to run it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())
 }
@@ -135,6 +264,24 @@ mod tests {
             assert!(database.connection.execute_batch(&sql).is_err(), "{key}");
         }
         assert!(!beside.exists());
+    }
+
+    #[test]
+    fn a_suspended_store_holds_no_file_and_comes_back() {
+        let (directory, mut database) = database();
+        let log = directory.path().join("store.db-wal");
+        assert!(log.exists() && !database.is_suspended());
+        database.suspend().unwrap();
+        assert!(!log.exists() && database.is_suspended());
+        let error = database.store_id().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Suspended, "{error}");
+        assert!(database.connection.execute_batch("CREATE TABLE plain (x)").is_err());
+        database.resume().unwrap();
+        let tables: i64 = database
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
+        assert!(tables > 10);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Database {
         let names: Vec<(String, String)> = {
             let mut statement = connection.prepare(
                 "SELECT c.name, r.id FROM record r JOIN collection c ON c.num = r.collection
-                 ORDER BY c.name, r.id",
+                 WHERE c.local_only = 0 ORDER BY c.name, r.id",
             )?;
             let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             names.collect::<Result<_, _>>()?

@@ -3,8 +3,7 @@
 //! A store appears whole: the database is made under another name, the key slots are written, then
 //! the database takes its name. Whatever is interrupted, no key is ever overwritten.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use selkie_core::keys::{AdminKey, KdfParameters, KeySlots, RecoveryCode, StoreKey};
@@ -12,6 +11,7 @@ use selkie_core::keys::{AdminKey, KdfParameters, KeySlots, RecoveryCode, StoreKe
 use super::chain_file::ChainFile;
 use super::database::Database;
 use super::identity::NewIdentity;
+use super::slot_file::{self, Disk as _, SystemDisk};
 use crate::system::SystemRandom;
 use crate::unlock::OwnedCredential;
 use crate::{Error, ErrorKind};
@@ -46,7 +46,7 @@ impl StoreFiles {
         if !self.database.exists() {
             if self.slots.exists() && self.unfinished.exists() {
                 fs::rename(&self.unfinished, &self.database)?;
-                sync_directory(&self.database)?;
+                SystemDisk.sync_directory(&self.database)?;
             } else {
                 let path = self.database.display();
                 return Err(Error::new(
@@ -71,6 +71,11 @@ impl StoreFiles {
             return Err(Error::new(ErrorKind::Storage, "the key file is damaged: it is too long"));
         }
         Ok(KeySlots::parse(&fs::read(&self.slots)?)?)
+    }
+
+    /// Puts a key-slot file in the place of the one there, or makes it; never half.
+    pub(crate) fn replace_slots(&self, bytes: &[u8]) -> Result<(), Error> {
+        Ok(slot_file::replace(&mut SystemDisk, &self.slots, bytes)?)
     }
 
     /// Opens the database with a credential.
@@ -157,15 +162,9 @@ fn create_files(
     fill(&mut database)?;
     database.close()?;
     File::open(&files.unfinished)?.sync_all()?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    restrict_new(&mut options);
-    let mut file = options.open(&files.slots)?;
-    file.write_all(&slots.to_bytes())?;
-    file.sync_all()?;
-    sync_directory(&files.slots)?;
+    files.replace_slots(&slots.to_bytes())?;
     fs::rename(&files.unfinished, &files.database)?;
-    sync_directory(&files.database)?;
+    SystemDisk.sync_directory(&files.database)?;
     let mut database = Database::open(&files.database, &key)?;
     database.chain_file = Some(ChainFile::of(&files.database, slots.store_id()));
     database.write_chain_file()?;
@@ -185,21 +184,6 @@ fn remove_unfinished(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a rename or creation in a directory durable.
-pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
-    #[cfg(unix)]
-    {
-        let directory = match path.parent() {
-            Some(directory) if !directory.as_os_str().is_empty() => directory,
-            _ => Path::new("."),
-        };
-        File::open(directory)?.sync_all()?;
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
-}
-
 fn restrict(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     {
@@ -209,14 +193,4 @@ fn restrict(path: &Path) -> Result<(), Error> {
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
-}
-
-fn restrict_new(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = options;
 }

@@ -24,7 +24,8 @@ use crate::Error;
 /// What a relay has of this store's chain.
 #[derive(Debug, Default)]
 pub(crate) struct Theirs {
-    segments: BTreeMap<SegmentNumber, Digest>,
+    /// Digests, and those of the segments before them.
+    segments: BTreeMap<SegmentNumber, (Digest, Digest)>,
     changes: BTreeMap<u64, Digest>,
 }
 
@@ -54,12 +55,23 @@ impl Database {
         let Ok(Some(body)) = open_own(&self.connection, identity, &envelope) else {
             return Ok(());
         };
-        theirs.segments.insert(envelope.header().number, envelope.digest());
+        let header = envelope.header();
+        theirs.segments.insert(header.number, (envelope.digest(), header.previous));
         if body.changes_of == ChangesOf::Sender {
             let numbered = (body.first_change..).zip(&body.changes);
             theirs.changes.extend(numbered.map(|(number, bytes)| (number, Digest::of(bytes))));
         }
         Ok(())
+    }
+
+    /// Whether this store never made one of these segments of its chain.
+    pub(crate) fn is_forked_by(&self, theirs: &Theirs) -> Result<bool, Error> {
+        for (number, (digest, _)) in &theirs.segments {
+            if self.own_digest(*number)? != Some(*digest) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Begins a new chain where the relay's and this store's histories part. `acknowledged` is the last
@@ -91,6 +103,7 @@ fn heal(
 ) -> Result<(), Error> {
     let sql = rows.connection;
     let chain = own_chain(sql, identity.device_id())?;
+    let acknowledged = joint(sql, theirs, acknowledged)?;
     let own = own_changes(sql, identity, theirs, acknowledged, chain)?;
     let token = new_token()?;
     let new_chain = identity.device.incarnation_id(token);
@@ -163,6 +176,27 @@ fn own_changes(
     Ok(own)
 }
 
+/// The last own segment that is surely theirs too: acknowledged, or named by the first after it.
+fn joint(
+    sql: &Connection,
+    theirs: &Theirs,
+    acknowledged: SegmentNumber,
+) -> Result<SegmentNumber, Error> {
+    let mut statement = sql.prepare_cached("SELECT number, digest FROM segment ORDER BY number")?;
+    let mut rows = statement.query([])?;
+    let mut joint = acknowledged;
+    while let Some(row) = rows.next()? {
+        let number = SegmentNumber(from_sql(row.get(0)?));
+        let after = number.next().and_then(|next| theirs.segments.get(&next));
+        if after.is_some_and(|(_, previous)| {
+            row.get::<_, [u8; 32]>(1).is_ok_and(|digest| digest == previous.0)
+        }) {
+            joint = joint.max(number);
+        }
+    }
+    Ok(joint)
+}
+
 /// The last own segment that the relay's chain has too.
 fn last_common(
     sql: &Connection,
@@ -174,7 +208,7 @@ fn last_common(
     let mut last = SegmentNumber(0);
     while let Some(row) = rows.next()? {
         let number = SegmentNumber(from_sql(row.get(0)?));
-        let known = theirs.segments.get(&number).map(|digest| digest.0);
+        let known = theirs.segments.get(&number).map(|(digest, _)| digest.0);
         let same = known.map_or(number <= acknowledged, |known| {
             row.get::<_, [u8; 32]>(1).is_ok_and(|digest| digest == known)
         });
@@ -196,9 +230,14 @@ fn rename_past(
         sql.execute(
             &format!(
                 "UPDATE past SET {device} = ?1, {number} = {number} - ?2 + 2
-                 WHERE {device} = ?3 AND {number} >= ?2"
+                 WHERE {device} = ?3 AND {number} >= ?2 AND {number} < ?4"
             ),
-            params![new_chain.as_bytes(), to_sql(first), chain.as_bytes()],
+            params![
+                new_chain.as_bytes(),
+                to_sql(first),
+                chain.as_bytes(),
+                to_sql(super::local_only::FIRST_LOCAL)
+            ],
         )?;
     }
     Ok(())
@@ -226,8 +265,14 @@ fn rewrite(
         let shown = rows.view(key, &registers)?;
         let stamps =
             (Stamp::from_unix_ms(stored.created_at_ms), Stamp::from_unix_ms(stored.updated_at_ms));
-        let changed =
-            Changed { key, stored: Some(&stored), registers: &registers, stamps, overwritten: &[] };
+        let changed = Changed {
+            key,
+            stored: Some(&stored),
+            registers: &registers,
+            stamps,
+            by: None,
+            overwritten: &[],
+        };
         rows.save(&changed, &shown, now_ms)?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use selkie_core::keys::{DeviceSecrets, EpochKey, StoreId};
 use selkie_wire::ids::RosterNumber;
-use selkie_wire::{DeviceId, Roster, RosterError, SegmentNumber, VaultId};
+use selkie_wire::{DeviceId, FORMAT_VERSION, Roster, RosterError, SegmentNumber, VaultId};
 
 use super::database::Database;
 use crate::{Error, ErrorKind};
@@ -27,6 +27,21 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn device_id(&self) -> DeviceId {
         self.device.device_id()
+    }
+
+    /// Refuses to go on in a vault that asks for a newer format than this app writes.
+    pub(crate) fn check_version(&self) -> Result<(), Error> {
+        let (asked, own) = (self.roster.min_version(), FORMAT_VERSION);
+        if asked <= own {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TooNew,
+            format!(
+                "the vault asks for format {asked}, this app writes {own}: update the app. What is \
+                 written meanwhile stays here and is sent then"
+            ),
+        ))
     }
 
     /// The key that new segments are sealed under.
@@ -63,14 +78,12 @@ impl Database {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "INSERT INTO local (one, store_id, vault, device_secrets, device_added, changes_sealed,
-             stamp, tended_at) VALUES (1, ?1, ?2, ?3, ?4, 0, 0, 0)",
-            params![
-                store_id.0,
-                new.roster.vault().as_bytes(),
-                &new.device.to_bytes()[..],
-                added.as_bytes()
-            ],
+             stamp, tended_at) VALUES (1, ?1, ?2, x'', ?3, 0, 0, 0)",
+            params![store_id.0, new.roster.vault().as_bytes(), added.as_bytes()],
         )?;
+        // In a row that is never written again: each rewriting would leave a copy in memory.
+        transaction
+            .execute("INSERT INTO device_key VALUES (1, ?1)", [&new.device.to_bytes()[..]])?;
         for (number, entry) in new.roster_entries.iter().enumerate() {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
             transaction
@@ -85,10 +98,11 @@ impl Database {
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
-        let (vault, secrets): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) =
-            self.connection.query_row("SELECT vault, device_secrets FROM local", [], |row| {
-                Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into()))
-            })?;
+        let (vault, secrets): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) = self.connection.query_row(
+            "SELECT vault, secrets FROM local JOIN device_key USING (one)",
+            [],
+            |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into())),
+        )?;
         let roster =
             Roster::from_entries(self.roster_entries(RosterNumber(0))?).map_err(|_| damaged())?;
         if VaultId::from_slice(&vault) != Some(roster.vault()) {

@@ -71,6 +71,11 @@ impl Database {
         incarnations(&self.connection, roster)
     }
 
+    /// Learns chains that a package introduces.
+    pub(crate) fn introduce(&self, chains: &Incarnations) -> Result<(), Error> {
+        store_incarnations(&self.connection, chains)
+    }
+
     /// The member that a chain is of.
     pub(crate) fn device_of(&self, chain: DeviceId) -> Result<DeviceId, Error> {
         let mut statement =

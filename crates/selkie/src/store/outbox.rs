@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use selkie_core::seal::{
     ChangesOf, Expected, Heads, OpenError, SealContext, SegmentBody, open_segment, seal_segment,
 };
-use selkie_wire::limits::{PAGE_SEGMENTS_MAX, PUSH_BYTES_MAX, SEGMENT_BODY_BYTES_TARGET};
+use selkie_wire::limits::{PAGE_SEGMENTS_MAX, SEGMENT_BODY_BYTES_TARGET};
 use selkie_wire::relay::Head;
 use selkie_wire::{Digest, Envelope, IncarnationToken, SegmentNumber};
 
@@ -64,13 +64,40 @@ impl Database {
         Ok(digest.map(Digest))
     }
 
+    /// Own envelopes after a number, in order, at most so many.
+    pub(crate) fn own_segments(
+        &self,
+        after: SegmentNumber,
+        count: u64,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT bytes FROM segment WHERE number > ?1 ORDER BY number LIMIT ?2",
+        )?;
+        let segments = statement.query_map([to_sql(after.0), to_sql(count)], |row| row.get(0))?;
+        Ok(segments.collect::<Result<_, _>>()?)
+    }
+
+    /// The highest stamp that was sealed or applied.
+    pub(crate) fn last_stamp(&self) -> Result<selkie_core::clock::Stamp, Error> {
+        let stamp: i64 =
+            self.connection.query_row("SELECT stamp FROM local", [], |row| row.get(0))?;
+        Ok(super::rows::stamp_of(stamp))
+    }
+
     /// Seals all that waits, a segment a transaction: interrupted, nothing is sealed twice, and no
     /// segment number ever names two byte strings that left the device.
-    pub(crate) fn seal_waiting(&mut self, identity: &Identity) -> Result<(), Error> {
+    /// A segment is filled up to `fill_bytes`: a slow link gets smaller ones.
+    pub(crate) fn seal_waiting(
+        &mut self,
+        identity: &Identity,
+        fill_bytes: usize,
+    ) -> Result<(), Error> {
+        identity.check_version()?;
+        let fill_bytes = fill_bytes.min(SEGMENT_BODY_BYTES_TARGET);
         let heads = self.heads()?;
         loop {
             let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if !seal_next(&sql, identity, &heads)? {
+            if !seal_next(&sql, identity, &heads, fill_bytes)? {
                 break;
             }
             sql.commit()?;
@@ -78,8 +105,12 @@ impl Database {
         self.write_chain_file()
     }
 
-    /// Own segments after a number, as many as go into one push.
-    pub(crate) fn outgoing(&self, after: SegmentNumber) -> Result<Outgoing, Error> {
+    /// Own segments after a number, as many as go into one push of that size; at least one.
+    pub(crate) fn outgoing(
+        &self,
+        after: SegmentNumber,
+        bytes_max: usize,
+    ) -> Result<Outgoing, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, bytes FROM segment WHERE number > ?1 ORDER BY number",
         )?;
@@ -88,7 +119,7 @@ impl Database {
         while let Some(row) = rows.next()? {
             let bytes: Vec<u8> = row.get(1)?;
             size_bytes += bytes.len();
-            let full = size_bytes > PUSH_BYTES_MAX || outgoing.numbers.len() == PAGE_SEGMENTS_MAX;
+            let full = size_bytes > bytes_max || outgoing.numbers.len() == PAGE_SEGMENTS_MAX;
             if full && !outgoing.numbers.is_empty() {
                 break;
             }
@@ -115,6 +146,7 @@ pub(super) fn own_head(sql: &Connection) -> Result<Head, Error> {
 fn take(
     sql: &Connection,
     changes: &str,
+    fill_bytes: usize,
     body: &mut SegmentBody,
 ) -> Result<Option<(i64, i64)>, Error> {
     let mut statement = sql.prepare_cached(changes)?;
@@ -126,7 +158,7 @@ fn take(
         size_bytes += bytes.len();
         let follows =
             last.is_none_or(|(_, last)| number == last + 1) && *chain.get_or_insert(token) == token;
-        if !follows || (size_bytes > SEGMENT_BODY_BYTES_TARGET && last.is_some()) {
+        if !follows || (size_bytes > fill_bytes && last.is_some()) {
             break;
         }
         if last.is_none() {
@@ -143,11 +175,17 @@ fn take(
 
 /// Seals the first changes that wait into the next segment, if there are any: what an earlier chain
 /// had before what this one has.
-fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<bool, Error> {
+fn seal_next(
+    sql: &Connection,
+    identity: &Identity,
+    heads: &Heads,
+    fill_bytes: usize,
+) -> Result<bool, Error> {
     let mut body = SegmentBody { heads: heads.clone(), ..SegmentBody::default() };
     let again = take(
         sql,
         "SELECT num, number, stamp, bytes, incarnation FROM resend ORDER BY num",
+        fill_bytes,
         &mut body,
     )?;
     let own = match again {
@@ -155,6 +193,7 @@ fn seal_next(sql: &Connection, identity: &Identity, heads: &Heads) -> Result<boo
         None => take(
             sql,
             "SELECT number, number, stamp, bytes, NULL FROM log ORDER BY number",
+            fill_bytes,
             &mut body,
         )?,
     };

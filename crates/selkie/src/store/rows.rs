@@ -24,11 +24,17 @@ pub(crate) struct Cache {
     collections: HashMap<String, i64>,
     policies: HashMap<String, Arc<CollectionPolicy>>,
     schemas: HashMap<String, Arc<Schema>>,
+    writers: HashMap<DeviceId, i64>,
+    pub(super) local_only: HashMap<String, bool>,
+    /// What the app has told of itself, so it is not forgotten with the rest.
+    pub(super) app_versions: HashMap<String, u64>,
 }
 
 impl Cache {
     pub(super) fn forget(&mut self) {
         self.collections.clear();
+        self.writers.clear();
+        self.local_only.clear();
         self.forget_rules();
     }
 
@@ -51,6 +57,8 @@ pub(crate) struct StoredRecord {
     pub(crate) document: Option<Document>,
     pub(crate) created_at_ms: u64,
     pub(crate) updated_at_ms: u64,
+    /// Who wrote it last; unknown of what an older version stored.
+    pub(crate) updated_by: Option<DeviceId>,
     pub(crate) contested: bool,
 }
 
@@ -67,6 +75,8 @@ pub(super) struct Changed<'a> {
     pub(super) registers: &'a Registers,
     /// The oldest and newest stamp of what was applied to it now.
     pub(super) stamps: (Stamp, Stamp),
+    /// Whose the newest is.
+    pub(super) by: Option<DeviceId>,
     /// What was overwritten now.
     pub(super) overwritten: &'a [&'a Overwritten],
 }
@@ -111,7 +121,7 @@ impl<'c> Rows<'c> {
         Ok(num)
     }
 
-    fn collection_num_or_new(&mut self, name: &str) -> Result<i64, Error> {
+    pub(super) fn collection_num_or_new(&mut self, name: &str) -> Result<i64, Error> {
         if let Some(num) = self.collection_num(name)? {
             return Ok(num);
         }
@@ -122,7 +132,8 @@ impl<'c> Rows<'c> {
     pub(super) fn load(&mut self, key: &RecordKey) -> Result<Option<StoredRecord>, Error> {
         let Some(collection) = self.collection_num(key.collection())? else { return Ok(None) };
         let mut statement = self.connection.prepare_cached(
-            "SELECT num, body, state, created_at, updated_at, contested FROM record
+            "SELECT num, body, state, created_at, updated_at, contested,
+             (SELECT device FROM writer WHERE num = updated_by) FROM record
              WHERE collection = ?1 AND id = ?2",
         )?;
         let mut rows = statement.query(params![collection, key.id()])?;
@@ -139,6 +150,7 @@ impl<'c> Rows<'c> {
             created_at_ms: from_sql(row.get(3)?),
             updated_at_ms: from_sql(row.get(4)?),
             contested: row.get(5)?,
+            updated_by: row.get::<_, Option<[u8; 16]>>(6)?.map(DeviceId),
         }))
     }
 
@@ -190,7 +202,7 @@ impl<'c> Rows<'c> {
         shown: &View,
         now_ms: u64,
     ) -> Result<(), Error> {
-        let Changed { key, stored, registers, stamps: (first, last), overwritten } = *changed;
+        let Changed { key, stored, registers, stamps: (first, last), by, overwritten } = *changed;
         if registers.is_empty() {
             return match stored {
                 Some(stored) => self.remove(stored.num),
@@ -204,16 +216,23 @@ impl<'c> Rows<'c> {
         let num = match stored {
             Some(stored) => {
                 let created = created.min(stored.created_at_ms);
+                // The same of any order in which changes arrive.
+                let (_, by) = (updated, by).max((stored.updated_at_ms, stored.updated_by));
+                let by = self.writer_num(by)?;
                 let updated = updated.max(stored.updated_at_ms);
                 let mut statement = self.connection.prepare_cached(
                     "UPDATE record SET body = ?2, state = ?3, created_at = ?4, updated_at = ?5,
-                     contested = ?6 WHERE num = ?1",
+                     contested = ?6, updated_by = ?7 WHERE num = ?1",
                 )?;
                 let (created, updated) = (to_sql(created), to_sql(updated));
-                statement.execute(params![stored.num, body, state, created, updated, contested])?;
+                statement
+                    .execute(params![stored.num, body, state, created, updated, contested, by])?;
                 stored.num
             }
-            None => self.insert(key, (body.as_deref(), &state), (created, updated), contested)?,
+            None => {
+                let content = (body.as_deref(), state.as_slice());
+                self.insert(key, content, (created, updated, by), contested)?
+            }
         };
         if contested || stored.is_some_and(|stored| stored.contested) {
             self.save_conflicts(num, shown, now_ms)?;
@@ -236,7 +255,8 @@ impl<'c> Rows<'c> {
     ) -> Result<(), Error> {
         let state = pack_new(dot, stamp, document == "{}");
         let now_ms = stamp.unix_ms();
-        self.insert(key, (Some(document), &state), (now_ms, now_ms), false)?;
+        let times = (now_ms, now_ms, Some(dot.device));
+        self.insert(key, (Some(document), &state), times, false)?;
         Ok(())
     }
 
@@ -244,13 +264,15 @@ impl<'c> Rows<'c> {
         &mut self,
         key: &RecordKey,
         (body, state): (Option<&str>, &[u8]),
-        (created, updated): (u64, u64),
+        (created, updated, by): (u64, u64, Option<DeviceId>),
         contested: bool,
     ) -> Result<i64, Error> {
+        let by = self.writer_num(by)?;
         let collection = self.collection_num_or_new(key.collection())?;
         let mut statement = self.connection.prepare_cached(
-            "INSERT INTO record (collection, id, body, state, created_at, updated_at, contested)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO record
+             (collection, id, body, state, created_at, updated_at, contested, updated_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         let (created, updated) = (to_sql(created), to_sql(updated));
         statement.execute(params![
@@ -260,9 +282,26 @@ impl<'c> Rows<'c> {
             state,
             created,
             updated,
-            contested
+            contested,
+            by
         ])?;
         Ok(self.connection.last_insert_rowid())
+    }
+
+    /// The row number of a device in `writer`.
+    fn writer_num(&mut self, device: Option<DeviceId>) -> Result<Option<i64>, Error> {
+        let Some(device) = device else { return Ok(None) };
+        if let Some(num) = self.cache.writers.get(&device) {
+            return Ok(Some(*num));
+        }
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO writer (device) VALUES (?1)")?;
+        insert.execute([device.as_bytes()])?;
+        let mut select =
+            self.connection.prepare_cached("SELECT num FROM writer WHERE device = ?1")?;
+        let num = select.query_row([device.as_bytes()], |row| row.get(0))?;
+        self.cache.writers.insert(device, num);
+        Ok(Some(num))
     }
 
     /// Removes what is left of a record of which nothing is left.
@@ -323,6 +362,7 @@ impl<'c> Rows<'c> {
                 stored: Some(&stored),
                 registers,
                 stamps: unchanged,
+                by: None,
                 overwritten: &[],
             };
             self.save(&changed, &shown, now_ms)?;

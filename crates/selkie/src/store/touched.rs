@@ -27,7 +27,16 @@ pub(super) struct Touched {
     pub(super) resolution: Vec<Operation>,
 }
 
+/// What was wanted of a record at a savepoint.
+#[derive(Clone)]
+pub(super) struct Mark {
+    wanted: Wanted,
+    priority: Option<i32>,
+    resolution: Vec<Operation>,
+}
+
 /// What an app wants of a record.
+#[derive(Clone)]
 enum Wanted {
     AsShown,
     Document(Document),
@@ -50,6 +59,16 @@ impl Touched {
         Ok(Self { stored, shown, wanted, priority: None, resolution: Vec::new() })
     }
 
+    pub(super) fn mark(&self) -> Mark {
+        let (wanted, resolution) = (self.wanted.clone(), self.resolution.clone());
+        Mark { wanted, priority: self.priority, resolution }
+    }
+
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        let Mark { wanted, priority, resolution } = mark;
+        (self.wanted, self.priority, self.resolution) = (wanted, priority, resolution);
+    }
+
     /// The document as it is to be.
     pub(super) fn wanted(&self) -> Result<Option<Document>, Error> {
         Ok(match &self.wanted {
@@ -61,13 +80,19 @@ impl Touched {
     }
 
     /// Puts a document; `plainly` says whether neither schema nor policy has a say in it.
-    pub(super) fn put(&mut self, id: &str, wanted: Document, plainly: bool, now_ms: u64) -> Record {
+    pub(super) fn put(
+        &mut self,
+        id: &str,
+        wanted: Document,
+        plainly: bool,
+        now: (u64, DeviceId),
+    ) -> Record {
         if plainly && self.stored.is_none() && self.priority.is_none() {
             self.wanted = Wanted::New(wanted.to_json(), NewRecord::of(&wanted));
         } else {
             self.wanted = Wanted::Document(wanted.clone());
         }
-        self.record(id, wanted, now_ms)
+        self.record(id, wanted, now)
     }
 
     /// Deletes it; whether there was something to delete.
@@ -79,8 +104,13 @@ impl Touched {
         }
     }
 
-    /// The record as it will be with this document, if it is written at `now_ms`.
-    pub(super) fn record(&self, id: &str, document: Document, now_ms: u64) -> Record {
+    /// The record as it will be with this document, if it is written now, by this device.
+    pub(super) fn record(
+        &self,
+        id: &str,
+        document: Document,
+        (now_ms, device): (u64, DeviceId),
+    ) -> Record {
         let changed = self.shown.document.as_ref() != Some(&document);
         let stored = self.stored.as_ref();
         let updated_at_ms = stored.map_or(now_ms, |stored| stored.updated_at_ms);
@@ -89,6 +119,11 @@ impl Touched {
             document: document.into_value(),
             created_at_ms: stored.map_or(now_ms, |stored| stored.created_at_ms.min(now_ms)),
             updated_at_ms: if changed { updated_at_ms.max(now_ms) } else { updated_at_ms },
+            updated_by: if changed || stored.is_none() {
+                Some(device)
+            } else {
+                stored.and_then(|stored| stored.updated_by)
+            },
             conflicts: u32::try_from(self.shown.conflicts.len()).unwrap_or(u32::MAX),
         }
     }
@@ -203,6 +238,7 @@ impl Touched {
             stored: stored.as_ref(),
             registers: &registers,
             stamps: (stamp, stamp),
+            by: Some(dot.device),
             overwritten: &overwritten,
         };
         rows.save(&changed, &shown, now_ms)?;

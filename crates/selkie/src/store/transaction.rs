@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::database::Database;
 use super::identity::to_sql;
 use super::rows::{Rows, StoredRecord, stamp_to_sql};
+use super::savepoint::Savepoints;
 use super::touched::Touched;
 use crate::collection::{Record, new_record_id};
 use crate::watch::Event;
@@ -27,7 +28,7 @@ use crate::{Error, ErrorKind};
 ///
 /// Reads inside see the writes before them. Its writes become one change, which may be at most 3 MiB.
 pub struct Transaction<'c> {
-    inner: RefCell<Inner<'c>>,
+    pub(super) inner: RefCell<Inner<'c>>,
 }
 
 /// A collection inside a transaction.
@@ -36,13 +37,14 @@ pub struct TransactionCollection<'t, 'c> {
     name: String,
 }
 
-struct Inner<'c> {
+pub(super) struct Inner<'c> {
     rows: Rows<'c>,
     device: DeviceId,
     /// The change that the writes become.
     dot: Dot,
     stamp: Stamp,
-    touched: BTreeMap<RecordKey, Touched>,
+    pub(super) touched: BTreeMap<RecordKey, Touched>,
+    pub(super) savepoints: Savepoints,
 }
 
 impl Database {
@@ -78,7 +80,8 @@ fn write_in<T>(
     let (dot, mut clock) = rows.next_change(device)?;
     let stamp = clock.tick(now_ms);
     let touched = BTreeMap::new();
-    let inner = Inner { rows, device, dot, stamp, touched };
+    let savepoints = Savepoints::default();
+    let inner = Inner { rows, device, dot, stamp, touched, savepoints };
     let transaction = Transaction { inner: RefCell::new(inner) };
     let done = work(&transaction)?;
     let events = transaction.inner.into_inner().finish(now_ms)?;
@@ -157,7 +160,7 @@ impl TransactionCollection<'_, '_> {
     pub fn put(&self, id: &str, document: &impl Serialize) -> Result<Record, Error> {
         let wanted = document_of(document)?;
         let key = self.key(id)?;
-        self.transaction.inner.borrow_mut().want(key, wanted)
+        self.transaction.inner.borrow_mut().want_whole(key, wanted)
     }
 
     /// As [`put`](Self::put), with a priority for the `priority` policy.
@@ -174,7 +177,7 @@ impl TransactionCollection<'_, '_> {
         let key = self.key(id)?;
         let mut inner = self.transaction.inner.borrow_mut();
         inner.touch(key.clone())?.priority = Some(priority);
-        inner.want(key, wanted)
+        inner.want_whole(key, wanted)
     }
 
     /// Stores a document under a new, time-ordered id.
@@ -192,9 +195,9 @@ impl TransactionCollection<'_, '_> {
     pub fn get(&self, id: &str) -> Result<Option<Record>, Error> {
         let key = self.key(id)?;
         let mut inner = self.transaction.inner.borrow_mut();
-        let now_ms = inner.stamp.unix_ms();
+        let now = inner.now();
         let touched = inner.touch(key)?;
-        Ok(touched.wanted()?.map(|document| touched.record(id, document, now_ms)))
+        Ok(touched.wanted()?.map(|document| touched.record(id, document, now)))
     }
 
     /// Applies a JSON merge patch (RFC 7396).
@@ -225,57 +228,108 @@ impl TransactionCollection<'_, '_> {
 }
 
 impl Inner<'_> {
+    /// When, and by whom.
+    fn now(&self) -> (u64, DeviceId) {
+        (self.stamp.unix_ms(), self.dot.device)
+    }
+
     /// The record as this transaction has it; read from the store the first time.
     fn touch(&mut self, key: RecordKey) -> Result<&mut Touched, Error> {
-        match self.touched.entry(key) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
+        let touched = match self.touched.entry(key) {
+            Entry::Occupied(known) => {
+                if self.savepoints.are_open() {
+                    self.savepoints.remember(known.key(), || known.get().mark());
+                }
+                known.into_mut()
+            }
             Entry::Vacant(vacant) => {
                 let touched = Touched::load(&mut self.rows, vacant.key())?;
-                Ok(vacant.insert(touched))
+                self.savepoints.remember(vacant.key(), || touched.mark());
+                vacant.insert(touched)
             }
-        }
+        };
+        Ok(touched)
+    }
+
+    /// As [`want`](Self::want), for a document that says nothing of what a newer app added.
+    fn want_whole(&mut self, key: RecordKey, wanted: Document) -> Result<Record, Error> {
+        let touched = match self.rows.knows_app_version(key.collection()) {
+            true => self.touch(key.clone())?.wanted()?,
+            false => None,
+        };
+        let wanted = self.rows.keep_later_fields(&key, touched.as_ref(), wanted)?;
+        self.want(key, wanted)
     }
 
     fn want(&mut self, key: RecordKey, wanted: Document) -> Result<Record, Error> {
-        let now_ms = self.stamp.unix_ms();
+        let now = self.now();
         let ordinary = self.rows.writes_plainly(&key, &wanted, self.device)?;
         let id = key.id().to_owned();
-        Ok(self.touch(key)?.put(&id, wanted, ordinary, now_ms))
+        Ok(self.touch(key)?.put(&id, wanted, ordinary, now))
     }
 
-    /// Writes the change to the log, and its effect to the records.
+    /// Writes the change to the log, and its effect to the records. What stays on this device becomes a
+    /// change of its own, which the log never sees.
     fn finish(self, now_ms: u64) -> Result<Vec<Event>, Error> {
-        let Self { mut rows, device, stamp, dot, touched } = self;
-        let mut records = Vec::with_capacity(touched.len());
-        let mut written = Vec::with_capacity(touched.len());
-        for (key, mut touched) in touched {
-            if let Some(writes) = touched.writes(&mut rows, &key, (device, dot), now_ms)? {
-                records.push((key, writes));
-                written.push(touched);
-            }
+        let Self { mut rows, device, stamp, dot, touched, .. } = self;
+        let (mut local, mut synced) = (Vec::new(), Vec::new());
+        for (key, touched) in touched {
+            let stays = rows.is_local_only(key.collection())?;
+            if stays { &mut local } else { &mut synced }.push((key, touched));
         }
-        if records.is_empty() {
-            return Ok(Vec::new());
+        let mut events = Vec::new();
+        if !synced.is_empty() {
+            let name = (device, dot, stamp);
+            events.extend(write_change(&mut rows, name, synced, now_ms, true)?);
         }
+        if !local.is_empty() {
+            let dot = rows.next_local_dot(dot.device)?;
+            let name = (device, dot, stamp);
+            events.extend(write_change(&mut rows, name, local, now_ms, false)?);
+        }
+        Ok(events)
+    }
+}
+
+/// Writes one change, to the log as well if it `syncs`.
+fn write_change(
+    rows: &mut Rows<'_>,
+    (device, dot, stamp): (DeviceId, Dot, Stamp),
+    touched: Vec<(RecordKey, Touched)>,
+    now_ms: u64,
+    syncs: bool,
+) -> Result<Vec<Event>, Error> {
+    let mut records = Vec::with_capacity(touched.len());
+    let mut written = Vec::with_capacity(touched.len());
+    for (key, mut touched) in touched {
+        if let Some(writes) = touched.writes(rows, &key, (device, dot), now_ms)? {
+            records.push((key, writes));
+            written.push(touched);
+        }
+    }
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    if syncs {
         let bytes = change_bytes(dot, stamp, &records);
         if bytes.len() > CHANGE_BYTES_MAX {
             return Err(ChangeError::TooLong.into());
         }
         let mut log = rows.connection.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3)")?;
         log.execute(params![to_sql(dot.number.0), stamp_to_sql(stamp), bytes])?;
-        let mut events = Vec::with_capacity(written.len());
-        let mut unique = Vec::new();
-        for (record, touched) in records.into_iter().zip(written) {
-            if !rows.schema(record.0.collection())?.unique.is_empty() {
-                unique.push((record.0.clone(), touched.shown.document.clone()));
-            }
-            events.push(touched.write(&mut rows, (dot, stamp), record, now_ms)?);
-        }
-        for (key, before) in unique {
-            rows.check_unique(&key, before.as_ref())?;
-        }
-        Ok(events)
     }
+    let mut events = Vec::with_capacity(written.len());
+    let mut unique = Vec::new();
+    for (record, touched) in records.into_iter().zip(written) {
+        if !rows.schema(record.0.collection())?.unique.is_empty() {
+            unique.push((record.0.clone(), touched.shown.document.clone()));
+        }
+        events.push(touched.write(rows, (dot, stamp), record, now_ms)?);
+    }
+    for (key, before) in unique {
+        rows.check_unique(&key, before.as_ref())?;
+    }
+    Ok(events)
 }
 
 const _: () = assert!(DOCUMENT_BYTES_MAX < CHANGE_BYTES_MAX, "one document always fits a change");

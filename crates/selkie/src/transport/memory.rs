@@ -37,7 +37,7 @@ pub struct MemoryTransport {
     traffic_bytes: (u64, u64),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     epoch: RelayEpoch,
     roster: Vec<Vec<u8>>,
@@ -121,21 +121,16 @@ impl MemoryRelay {
         *self.state() = State::default();
     }
 
-    /// A copy of all it holds, as a backup keeps it.
+    /// A relay of its own with what this one holds now, as a backup brings back later.
     #[must_use]
     pub fn backup(&self) -> Self {
-        let state = self.state();
-        let (epoch, roster, segments) = (state.epoch, state.roster.clone(), state.segments.clone());
-        Self(Arc::new(Mutex::new(State { epoch, roster, segments })))
+        Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
     /// Goes back to a backup, without telling anybody: as an operator does who forgets the epoch.
     pub fn set_back(&self, backup: &Self) {
-        let Self(state) = backup.backup();
-        std::mem::swap(
-            &mut *self.state(),
-            &mut *state.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let kept = backup.state().clone();
+        *self.state() = kept;
     }
 
     /// Everything it holds, as an operator could read it.

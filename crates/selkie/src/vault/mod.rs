@@ -1,6 +1,16 @@
 //! The vault: an app's way to everything.
 
+mod building;
 mod conflicts;
+mod keys;
+mod members;
+mod options;
+mod packages;
+mod reading;
+mod sync;
+
+pub use options::OpenOptions;
+pub(crate) use reading::WeakVault;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,9 +23,10 @@ use selkie_wire::{DeviceId, Digest, VaultId};
 
 use crate::collection::Collection;
 use crate::engine::{Invitation, SyncProgress, SyncReport};
-use crate::status::{CollectionInfo, DeviceInfo, Status};
+use crate::status::CollectionInfo;
 use crate::store::{
-    Database, NewIdentity, Resolver, StoreFiles, Transaction, check_collection_name, create_store,
+    Database, NewIdentity, Readers, Resolver, StoreFiles, Transaction, check_collection_name,
+    create_store,
 };
 use crate::system::{self, SystemRandom};
 use crate::transport::Transport;
@@ -55,6 +66,8 @@ struct Inner {
     vault: VaultId,
     device: DeviceId,
     database: Mutex<Database>,
+    readers: Readers,
+    builder: building::Builder,
     watchers: Watchers,
     resolvers: RwLock<HashMap<String, Arc<Resolver>>>,
     clock: RwLock<Clock>,
@@ -125,6 +138,21 @@ impl Vault {
         Self::from_parts(files, database)
     }
 
+    /// As [`open`](Self::open), with settings for what is to happen when another process is writing,
+    /// and for memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        unlock: Unlock<'_>,
+        options: &OpenOptions,
+    ) -> Result<Self, Error> {
+        let vault = Self::open(path, unlock)?;
+        vault.database().set_options(options)?;
+        Ok(vault)
+    }
+
     /// Joins the vault of another device with the code it shows, and makes this device's store at
     /// `path`. `confirm` is given six digits; it says whether the other device shows the same.
     ///
@@ -139,7 +167,8 @@ impl Vault {
         unlock: Unlock<'_>,
         confirm: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Self, Error> {
-        crate::engine::join(path.as_ref(), url, code, unlock, confirm)
+        let way = crate::engine::Way::Relay(url);
+        crate::engine::join(path.as_ref(), way, code, unlock, confirm)
     }
 
     /// Invites a device: opens a mailbox at the relay, and makes a code to type there. Asks for the
@@ -154,8 +183,10 @@ impl Vault {
 
     pub(crate) fn from_parts(files: StoreFiles, database: Database) -> Result<Self, Error> {
         let identity = database.identity()?;
-        Ok(Self {
+        let vault = Self {
             inner: Arc::new(Inner {
+                readers: database.readers(),
+                builder: building::Builder::default(),
                 files,
                 vault: identity.roster.vault(),
                 device: identity.device_id(),
@@ -164,7 +195,13 @@ impl Vault {
                 resolvers: RwLock::default(),
                 clock: RwLock::new(Box::new(system::now_ms)),
             }),
-        })
+        };
+        vault.go_on_building()?;
+        Ok(vault)
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.inner.readers
     }
 
     pub(crate) fn files(&self) -> &StoreFiles {
@@ -225,11 +262,12 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn collections(&self) -> Result<Vec<CollectionInfo>, Error> {
-        self.database().collections()
+        self.read(crate::store::query::collections)
     }
 
     /// Runs several writes as one change: all of them are durable when it returns, or none
-    /// happened. Do not call the vault's own methods inside; they would wait for this one.
+    /// happened. Do not write through the vault inside; that would wait for this one. What is read
+    /// through it is the state before.
     ///
     /// # Errors
     /// Whatever `work` returns; [`ErrorKind::InvalidInput`] for a change beyond 3 MiB;
@@ -254,13 +292,13 @@ impl Vault {
         self.inner.watchers.watch(collection)
     }
 
-    /// Syncs with a relay: sends what is new here, receives what is new elsewhere. Local reads and
-    /// writes go on meanwhile. Interrupted at any point, the next run goes on from there.
+    /// Syncs with a relay, or with a shared folder if the address is `folder:` and its path: sends what
+    /// is new here, receives what is new elsewhere. Local reads and writes go on meanwhile. Interrupted
+    /// at any point, the next run goes on from there.
     ///
     /// # Errors
     /// [`ErrorKind::Network`]: try again later. [`ErrorKind::Relay`], [`ErrorKind::Fork`],
     /// [`ErrorKind::DiskFull`].
-    #[cfg(feature = "http")]
     pub fn sync(
         &self,
         url: &str,
@@ -283,39 +321,12 @@ impl Vault {
         crate::engine::run_over(self, name, transport, progress)
     }
 
-    /// The vault at a glance.
+    /// The transport that [`sync`](Self::sync) uses for an address, for an app that wraps it.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn status(&self) -> Result<Status, Error> {
-        let mut database = self.database();
-        let identity = database.identity()?;
-        let incarnations = database.incarnations(&identity.roster)?;
-        let chains_of = |device| {
-            let own = incarnations.iter().filter(move |(_, known)| known.member == device);
-            own.map(|(chain, _)| chain).collect()
-        };
-        let devices = identity.roster.members().map(|(id, member)| DeviceInfo {
-            id,
-            chains: chains_of(id),
-            is_this: id == self.inner.device,
-            revoked: member.revoked.is_some(),
-        });
-        let collections = database.collections()?;
-        Ok(Status {
-            path: self.inner.files.database.clone(),
-            vault: self.inner.vault,
-            device: self.inner.device,
-            chain: database.chain(self.inner.device)?,
-            devices: devices.collect(),
-            records: collections.iter().map(|collection| collection.records).sum(),
-            collections,
-            unsent_changes: database.unsent_count()?,
-            open_conflicts: database.conflict_count()?,
-            segments_held: database.held_count()?,
-            database_bytes: self.inner.files.size_bytes(),
-            last_sync: database.last_sync()?,
-        })
+    /// [`ErrorKind::InvalidInput`] for what is no address.
+    pub fn transport(&self, address: &str) -> Result<Box<dyn Transport + Send>, Error> {
+        crate::engine::connect(self, address)
     }
 
     /// A digest of all records and their conflicts; equal on devices that have synced with each

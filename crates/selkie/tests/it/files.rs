@@ -177,7 +177,7 @@ fn a_newer_format_asks_for_an_update() {
     drop(store.vault);
     // A later version's store, made by raising the format inside the encrypted file.
     let database = raw_database(&path);
-    database.pragma_update(None, "user_version", 1000).unwrap();
+    database.pragma_update(None, "user_version", 1_000).unwrap();
     drop(database);
     let error = Vault::open(&path, Unlock::Key(&KEY)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooNew);

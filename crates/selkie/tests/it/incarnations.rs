@@ -110,26 +110,12 @@ fn a_store_put_back_in_place_heals_at_the_relay() {
         for _ in 0..before {
             add(&phone, "sum", 10);
         }
-        phone = reopen(phone);
-        let files: Vec<_> = fs::read_dir(phone.directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .map(|path| (path.clone(), fs::read(path).unwrap()))
-            .collect();
+        let (store, files) = phone.saved();
+        phone = store;
         add(&phone, "sum", 100);
         put(&phone, "other", &json!({"n": 1}));
         sync(&phone, &relay);
-        let directory = phone.directory.path().to_owned();
-        let phone = phone.replaced(|| {
-            for entry in fs::read_dir(&directory).unwrap() {
-                let path = entry.unwrap().path();
-                if !files.iter().any(|(known, _)| *known == path) {
-                    fs::remove_file(path).unwrap();
-                }
-            }
-            // Written over, not replaced: the same files to every look from outside.
-            files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
-        });
+        let phone = phone.put_back(&files);
         for _ in 0..after {
             add(&phone, "sum", 1000);
         }

@@ -4,14 +4,25 @@
 
 mod attention;
 mod files;
+mod findings;
+mod guard;
 mod history;
 mod hostile;
 mod incarnations;
+mod indexes;
 mod kill;
 mod kill_all;
+mod live;
+mod local;
+mod manager;
+mod members;
+mod memory;
+mod packages;
 mod pairing;
+mod query;
 mod records;
 mod set_back;
 
 mod support;
 mod sync;
+mod transport_contract;

@@ -25,6 +25,18 @@ impl Store {
     pub fn path(&self) -> PathBuf {
         self.directory.path().join("store.db")
     }
+
+    /// Closes the vault; its files stay while the directory is kept.
+    pub fn close(self) -> TempDir {
+        drop(self.vault);
+        self.directory
+    }
+
+    /// Opens a store that [`KEY`] opens.
+    pub fn open_by_key(directory: TempDir) -> Self {
+        let vault = Vault::open(directory.path().join("store.db"), Unlock::Key(&KEY)).unwrap();
+        Self { vault, directory, by_passphrase: false }
+    }
 }
 
 /// A store opened by the app's own key.
@@ -51,13 +63,18 @@ pub fn pair(url: &str) -> (Store, Store) {
 
 /// Lets one more device into the vault of `sponsor`.
 pub fn join(sponsor: &Store, url: &str) -> Store {
+    join_with(sponsor, url, Unlock::Key(&KEY))
+}
+
+/// The same, with a store that opens by `unlock`.
+pub fn join_with(sponsor: &Store, url: &str, unlock: Unlock<'_>) -> Store {
     let invitation = sponsor.vault.invite(url, Unlock::Passphrase(PASSPHRASE)).unwrap();
     let code = invitation.code().to_owned();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let vault = std::thread::scope(|scope| {
         let joining = scope.spawn(|| {
-            Vault::join(&path, url, &code, Unlock::Key(&KEY), &mut |digits| {
+            Vault::join(&path, url, &code, unlock, &mut |digits| {
                 assert_eq!(digits.chars().filter(char::is_ascii_digit).count(), 6);
                 true
             })
@@ -66,7 +83,8 @@ pub fn join(sponsor: &Store, url: &str) -> Store {
         pending.confirm().unwrap();
         joining.join().unwrap().unwrap()
     });
-    Store { vault, directory, by_passphrase: false }
+    let by_passphrase = matches!(unlock, Unlock::Passphrase(_));
+    Store { vault, directory, by_passphrase }
 }
 
 /// What opens a store of these tests.
@@ -75,6 +93,30 @@ pub fn unlock(store: &Store) -> Unlock<'static> {
 }
 
 impl Store {
+    /// The files as they are; the store is closed for a moment, so that they are complete.
+    pub fn saved(self) -> (Self, Vec<(PathBuf, Vec<u8>)>) {
+        let store = reopen(self);
+        let entries = std::fs::read_dir(store.directory.path()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let files = paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        (store, files)
+    }
+
+    /// Puts saved files back in place, written over and not replaced: the same files to every look from
+    /// outside.
+    pub fn put_back(self, files: &[(PathBuf, Vec<u8>)]) -> Self {
+        let directory = self.directory.path().to_owned();
+        self.replaced(|| {
+            for entry in std::fs::read_dir(&directory).unwrap() {
+                let path = entry.unwrap().path();
+                if !files.iter().any(|(known, _)| *known == path) {
+                    std::fs::remove_file(path).unwrap();
+                }
+            }
+            files.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+        })
+    }
+
     /// Closes the store, does something to its files, and opens it again.
     pub fn replaced(self, work: impl FnOnce()) -> Self {
         let (path, unlock) = (self.path(), unlock(&self));

@@ -189,6 +189,19 @@ fn a_code_is_good_for_one_device() {
 }
 
 #[test]
+fn who_sits_in_between_with_the_code_shows_other_digits() {
+    let mut world = world();
+    let id = world.vault.roster.vault();
+    let (code, random) = (&world.code, &mut world.random);
+    let thief = DeviceSecrets::generate(random).unwrap();
+    let (_, request) = Joiner::request(code, &world.offer, &thief, NOW_MS, random).unwrap();
+    let shown_here = world.sponsor.read_request(&request, NOW_MS).unwrap().digits;
+    let (_, offer) = Sponsor::offer(code, id, NOW_MS, random).unwrap();
+    let (joiner, _) = Joiner::request(code, &offer, &world.phone, NOW_MS, random).unwrap();
+    assert_ne!(joiner.digits(), shown_here);
+}
+
+#[test]
 fn a_code_is_good_for_ten_minutes() {
     let mut world = world();
     let (_, request) = world.join();

@@ -174,7 +174,8 @@ fn recovery_keys(
     let associated = admin_associated(&admin.public_key(), &kem_key);
     let key = recovery.derive_admin_key_encryption_key();
     let sealed_admin_key = wrap(&key, &associated, admin.expose(), random)?.to_vec();
-    Ok(RecoveryKeys { kem_key, sealed_admin_key })
+    let proof = Some(recovery.prove(&admin.public_key()));
+    Ok(RecoveryKeys { kem_key, sealed_admin_key, proof })
 }
 
 /// The epoch after the roster's last, readable by every live device but `leaving`.

@@ -239,7 +239,7 @@ fn a_sealed_admin_key_that_signs_for_nobody_is_refused() {
         crate::keys::aead::wrap(&key, associated, secret, random).unwrap().to_vec()
     };
     let genesis = |sealed_admin_key: Vec<u8>| {
-        let recovery = RecoveryKeys { kem_key: kem_key.clone(), sealed_admin_key };
+        let recovery = RecoveryKeys { kem_key: kem_key.clone(), sealed_admin_key, proof: None };
         let operation = Operation::Genesis { admin_key: admin.public_key(), recovery };
         let nowhere = (VaultId([0; 32]), RosterNumber(0), Digest([0; 32]));
         let mut bytes = RosterEntry::unsigned_bytes(nowhere.0, nowhere.1, nowhere.2, &operation);

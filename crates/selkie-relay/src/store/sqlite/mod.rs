@@ -72,6 +72,10 @@ impl Store for SqliteStore {
         self.read(move |connection| reads::roster(connection, vault, from))
     }
 
+    fn recovers(&self, key: [u8; 32]) -> Reply<'_, Option<VaultId>> {
+        self.read(move |connection| reads::recovers(connection, &key))
+    }
+
     fn extend_roster(&self, plan: RosterPlan) -> Reply<'_, RosterOutcome> {
         let bytes = plan.entries.iter().map(Vec::len).sum();
         self.writer.submit(plan, bytes, writes::extend_roster)
@@ -85,6 +89,11 @@ impl Store for SqliteStore {
     fn pull(&self, plan: PullPlan) -> Reply<'_, Judged<Pulled>> {
         let epoch = self.epoch;
         self.read(move |connection| reads::pull(connection, &plan, epoch))
+    }
+
+    fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>> {
+        let epoch = self.epoch;
+        self.read(move |connection| reads::has_news(connection, &plan, epoch))
     }
 
     fn put_message(&self, message: Message) -> Reply<'_, MessageOutcome> {
@@ -211,11 +220,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = open(&dir);
         let broken: writer::Apply<(), ()> = |connection, room, ()| {
-            let plan = RosterPlan { vault: VaultId([2; 32]), after: None, entries: vec![vec![1]] };
+            let plan = RosterPlan {
+                vault: VaultId([2; 32]),
+                after: None,
+                entries: vec![vec![1]],
+                recovery: None,
+            };
             writes::extend_roster(connection, room, &plan)?;
             connection.execute_batch("no SQL at all")
         };
-        let good = RosterPlan { vault: VaultId([1; 32]), after: None, entries: vec![vec![1]] };
+        let good = RosterPlan {
+            vault: VaultId([1; 32]),
+            after: None,
+            entries: vec![vec![1]],
+            recovery: None,
+        };
         let (before, after) = (store.writer.submit((), 0, broken), store.extend_roster(good));
         assert!(matches!(before.await, Err(StoreError::Failed(_))));
         assert_eq!(after.await, Ok(RosterOutcome::Stored));

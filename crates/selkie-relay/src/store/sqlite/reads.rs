@@ -39,6 +39,19 @@ pub(super) fn vault(connection: &Connection, vault: VaultId) -> rusqlite::Result
         .optional()
 }
 
+/// The vault whose recovery words have this key.
+pub(super) fn recovers(
+    connection: &Connection,
+    key: &[u8; 32],
+) -> rusqlite::Result<Option<VaultId>> {
+    connection
+        .prepare_cached(
+            "SELECT vault FROM vaults JOIN recoveries ON vault_id = vaults.id WHERE key = ?1",
+        )?
+        .query_row(params![key], |row| row.get(0).map(VaultId))
+        .optional()
+}
+
 /// A device's row id and head; none before its first segment.
 pub(super) fn device(
     connection: &Connection,
@@ -134,6 +147,28 @@ fn is_place(connection: &Connection, row: &VaultRow, cursor: Cursor) -> rusqlite
     connection
         .prepare_cached("SELECT 1 FROM segments WHERE vault_id = ?1 AND cursor = ?2")?
         .exists(params![row.id, to_sql(cursor.0)])
+}
+
+pub(super) fn has_news(
+    connection: &Connection,
+    plan: &PullPlan,
+    epoch: RelayEpoch,
+) -> rusqlite::Result<Judged<bool>> {
+    let snapshot = Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Deferred)?;
+    let Some(row) = vault(&snapshot, plan.member.vault)? else { return Ok(Judged::Moved) };
+    if row.roster_last != plan.member.roster {
+        return Ok(Judged::Moved);
+    }
+    let known = plan.epoch == Some(epoch)
+        && (plan.cursor == Cursor(0) || is_place(&snapshot, &row, plan.cursor)?);
+    if !known {
+        return Ok(Judged::Done(true));
+    }
+    let device_id = device(&snapshot, row.id, plan.chain)?.map_or(0, |(id, _)| id);
+    let mut statement = snapshot.prepare_cached(
+        "SELECT 1 FROM segments WHERE vault_id = ?1 AND cursor > ?2 AND device_id <> ?3 LIMIT 1",
+    )?;
+    statement.exists(params![row.id, to_sql(plan.cursor.0), device_id]).map(Judged::Done)
 }
 
 pub(super) fn message(

@@ -65,6 +65,15 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_expiry ON messages (expires_ms);
 ";
 
+/// Which vault's recovery words have a key. Beside the layout's version: a relay without it works on
+/// the same file, and recovers nobody.
+const RECOVERIES: &str = "
+CREATE TABLE IF NOT EXISTS recoveries (
+    key BLOB PRIMARY KEY CHECK (length(key) = 32),
+    vault_id INTEGER NOT NULL UNIQUE REFERENCES vaults (id)
+) STRICT;
+";
+
 /// A data directory that this process alone uses.
 pub(super) struct Opened {
     pub(super) path: PathBuf,
@@ -171,6 +180,7 @@ fn initialize(
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
+    transaction.execute_batch(RECOVERIES)?;
     let epoch: Option<[u8; 16]> =
         transaction.query_row("SELECT epoch FROM relay", [], |row| row.get(0)).optional()?;
     transaction.commit()?;

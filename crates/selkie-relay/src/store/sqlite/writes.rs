@@ -52,6 +52,13 @@ pub(super) fn extend_roster(
         "UPDATE vaults SET roster_last = ?2, used_bytes = ?3 WHERE id = ?1",
         params![vault_id, to_sql(last), to_sql(used_bytes)],
     )?;
+    connection.execute("DELETE FROM recoveries WHERE vault_id = ?1", params![vault_id])?;
+    if let Some(key) = plan.recovery {
+        connection.execute(
+            "INSERT OR REPLACE INTO recoveries (key, vault_id) VALUES (?1, ?2)",
+            params![key, vault_id],
+        )?;
+    }
     Ok(RosterOutcome::Stored)
 }
 
