@@ -34,12 +34,18 @@ pub(super) struct Run<'a, 'b> {
     /// Pulled, and not yet applied.
     pub(super) page: Vec<Vec<u8>>,
     pub(super) empty_pages: u32,
-    /// Segments that there was no room to keep: they are still at the relay.
-    pub(super) unkept: u64,
-    /// Whether the relay's list is read from its beginning.
-    pub(super) from_beginning: bool,
     /// The last own segment that the relay had before.
     pub(super) relay_had: SegmentNumber,
+    pub(super) read: Read,
+}
+
+/// What a run found of the relay's list.
+#[derive(Default)]
+pub(super) struct Read {
+    /// Segments that there was no room to keep: they are still at the relay.
+    pub(super) unkept: u64,
+    /// Whether the list was read from its beginning.
+    pub(super) from_beginning: bool,
     /// Whether the relay shows less than before.
     pub(super) went_back: bool,
 }
@@ -52,7 +58,7 @@ impl Run<'_, '_> {
         self.transport.begin(&session)?;
         let known = self.known()?;
         self.relay_had = known.acknowledged;
-        self.from_beginning |= known.position.cursor == Cursor(0);
+        self.read.from_beginning |= known.position.cursor == Cursor(0);
         let mut engine = Engine::new(known);
         self.tell(SyncPhase::Hello);
         loop {
@@ -131,7 +137,7 @@ impl Run<'_, '_> {
         let Some(response) = self.send(engine, &outgoing.numbers, &request)? else {
             return Ok(());
         };
-        self.went_back |= response.head.number < self.relay_had;
+        self.read.went_back |= response.head.number < self.relay_had;
         let outcome = engine.pushed(own, &outgoing.numbers, Some(&response));
         self.report.quota_exhausted |= response.outcomes.contains(&PushOutcome::Quota);
         let database = self.vault.database();
@@ -194,14 +200,14 @@ impl Run<'_, '_> {
         };
         engine.pulled(&response, own, |_| own_digest)?;
         self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
-        self.went_back |= response.head.number < self.relay_had;
+        self.read.went_back |= response.head.number < self.relay_had;
         self.relay_had = response.head.number;
         if !response.more {
             let stands = (response.cursor, response.roster);
-            self.went_back |= self.vault.database().note_relay_stands(
+            self.read.went_back |= self.vault.database().note_relay_stands(
                 self.url,
                 stands,
-                self.went_back,
+                self.read.went_back,
                 self.vault.now_ms(),
             )?;
         }
@@ -226,7 +232,7 @@ impl Run<'_, '_> {
         self.report.segments_received += applied.segments;
         self.report.changes_received += applied.changes;
         self.report.segments_refused += applied.refused;
-        self.unkept += applied.unkept;
+        self.read.unkept += applied.unkept;
         let used = applied.segments + applied.duplicates + applied.held + applied.unkept;
         self.empty_pages = if used > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {

@@ -4,7 +4,7 @@ pub use selkie_core::sync::Phase as SyncPhase;
 use selkie_core::sync::{Link, PushPace};
 use selkie_wire::SegmentNumber;
 
-use super::steps::Run;
+use super::steps::{Read, Run};
 use crate::store::{Database, EndedRun};
 use crate::transport::Transport;
 use crate::vault::Vault;
@@ -95,10 +95,8 @@ pub(crate) fn run_recorded(
         report: SyncReport::default(),
         page: Vec::new(),
         empty_pages: 0,
-        unkept: 0,
-        from_beginning: false,
         relay_had: SegmentNumber(0),
-        went_back: false,
+        read: Read::default(),
         // A relay that had no room is asked with one segment whether it has some now.
         push_bytes_max: if link == Link::Full { 0 } else { pace.bytes() },
         pace,
@@ -117,9 +115,7 @@ pub(crate) fn run_recorded(
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
-    let read =
-        Read { went_back: run.went_back, unkept: run.unkept, from_beginning: run.from_beginning };
-    let (mut report, pace) = (run.report, run.pace);
+    let (mut report, pace, read) = (run.report, run.pace, run.read);
     let mut database = vault.database();
     let after = database.conflict_places()?;
     report.conflicts_open = after.len() as u64;
@@ -143,13 +139,6 @@ pub(crate) fn run_recorded(
     outcome?;
     attended?;
     Ok(report)
-}
-
-/// What a run saw of the relay's list.
-struct Read {
-    went_back: bool,
-    unkept: u64,
-    from_beginning: bool,
 }
 
 /// Remembers of a run that ended what the next one, and a person, should know.
