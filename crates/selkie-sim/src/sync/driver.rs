@@ -204,8 +204,8 @@ impl Run<'_> {
         let applied = self.store.apply_page(at, page, self.now_ms, self.ledger, self.bug);
         self.report.refused += applied.refused;
         self.report.unkept += applied.unkept;
-        self.empty_pages =
-            if applied.segments + applied.duplicates > 0 { 0 } else { self.empty_pages + 1 };
+        let used = applied.segments + applied.duplicates + applied.held + applied.unkept;
+        self.empty_pages = if used > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {
             return Err(EngineError::Inconsistent.into());
         }

@@ -15,6 +15,7 @@ use super::template::template;
 pub struct Applied {
     pub segments: usize,
     pub duplicates: usize,
+    pub held: usize,
     pub refused: usize,
     /// There was no room to hold them.
     pub unkept: usize,
@@ -106,6 +107,7 @@ impl Store {
             Verdict::Held { device, number, digest, reason, .. } => {
                 if self.held.len() < HELD_MAX || bug == Some(Bug::HeldWithoutBound) {
                     self.held.insert((device, number, digest), (reason, kept));
+                    applied.held += 1;
                     self.held_most = self.held_most.max(self.held.len());
                 } else {
                     applied.unkept += 1;
