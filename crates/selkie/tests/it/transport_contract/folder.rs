@@ -445,8 +445,8 @@ fn two_rosters_signed_for_one_number_are_a_fork() {
     sync(&folder, &phone);
     let before = fs::read_dir(folder.folder.path()).unwrap().count();
     let error = try_sync(&folder, &copied).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Relay);
-    assert!(error.to_string().contains("roster"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Fork);
+    assert!(error.to_string().contains("members"), "{error}");
     assert_eq!(fs::read_dir(folder.folder.path()).unwrap().count(), before);
     sync(&folder, &phone);
 }
