@@ -9,4 +9,5 @@
 pub mod bugs;
 pub mod checkers;
 pub mod runner;
+pub mod sync;
 pub mod world;

@@ -184,6 +184,24 @@ counter!(
     Cursor
 );
 
+impl Cursor {
+    /// The place of the envelope with this digest, directly after this place: from 1 to 2²⁸ further
+    /// on, by what the envelope is. So a place says what the list was up to there, and a list that was
+    /// set back and filled differently has other places.
+    ///
+    /// ```
+    /// use selkie_wire::{Cursor, Digest};
+    /// let place = Cursor(7).after(Digest([0xff; 32]));
+    /// assert_eq!(place, Cursor(7 + 0x0fff_ffff + 1));
+    /// ```
+    #[must_use]
+    pub fn after(self, digest: Digest) -> Self {
+        let Digest([first, second, third, fourth, ..]) = digest;
+        let further = u32::from_be_bytes([first & 0x0f, second, third, fourth]);
+        Self(self.0.saturating_add(u64::from(further)).saturating_add(1))
+    }
+}
+
 impl SegmentNumber {
     /// The number after this one; `None` at the end of the number space.
     #[must_use]

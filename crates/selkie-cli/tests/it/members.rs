@@ -30,7 +30,7 @@ fn a_lost_device_is_replaced_from_the_words_and_removed() {
     let done = new.value(&[&revoke[..], &["--yes"]].concat());
     assert_eq!((&done["device"], &done["revoked"]), (&other["device"], &true.into()));
     let (code, why) = lost.error(&["sync", "--relay", &relay.url]);
-    assert_eq!((code, why.as_str()), (6, "relay"));
+    assert_eq!((code, why.as_str()), (6, "unauthorized"));
     let none = new.error(&["revoke", "zz", "--relay", &relay.url, "--yes"]);
     assert_eq!(none, (3, "device_not_found".to_owned()));
 }

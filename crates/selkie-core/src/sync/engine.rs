@@ -327,9 +327,16 @@ impl Engine {
         self.checkpoints.announced(response.checkpoints);
         let asked = self.known.position;
         let same_epoch = asked.epoch == Some(response.epoch);
-        let stands_still = same_epoch && response.cursor <= asked.cursor;
+        let stands_still = same_epoch && response.cursor == asked.cursor;
         if response.more && (stands_still || response.envelopes.is_empty()) {
             return Err(EngineError::Inconsistent);
+        }
+        if same_epoch && response.cursor < asked.cursor {
+            // It was set back, epoch and all, and gives its list from the beginning.
+            self.rewinds += 1;
+            if self.rewinds > REWINDS_MAX {
+                return Err(EngineError::Inconsistent);
+            }
         }
         let theirs = response.head;
         if theirs.number > self.known.own.number {

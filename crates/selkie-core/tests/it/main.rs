@@ -5,6 +5,7 @@
 mod checkpoint;
 mod conflicts;
 mod confusion;
+mod engine;
 mod fields;
 mod harm;
 mod inbox;

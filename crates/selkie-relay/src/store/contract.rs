@@ -9,11 +9,11 @@ use selkie_wire::limits::{PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, ROSTER_PAGE_BYTES_M
 use selkie_wire::relay::{Head, PushOutcome as O};
 use selkie_wire::{Cursor, DeviceId, Digest, MailboxId, RelayEpoch, SegmentNumber, VaultId};
 
-mod mailboxes;
-
 use super::*;
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::SqliteStore;
+
+mod mailboxes;
 
 const EPOCH: RelayEpoch = RelayEpoch([7; 16]);
 const VAULT: VaultId = VaultId([1; 32]);
@@ -66,6 +66,11 @@ async fn push(store: &dyn Store, device: DeviceId, offers: &[Offer]) -> Pushed {
     let plan = PushPlan { member, chain: device, beginning, offers, now_ms: 0 };
     let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
     pushed
+}
+
+/// Where a list ends that these offers make.
+fn place<'o>(offers: impl IntoIterator<Item = &'o Offer>) -> u64 {
+    offers.into_iter().fold(Cursor(0), |place, offer| place.after(offer.digest)).0
 }
 
 fn pull_plan(device: DeviceId, epoch: RelayEpoch, cursor: u64) -> PullPlan {
@@ -143,9 +148,17 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
         let (phone, laptop) = (chain(PHONE, 3, 100), chain(LAPTOP, 2, 100));
         push(store, PHONE, &phone).await;
         push(store, LAPTOP, &laptop).await;
-        for (device, cursor, news) in
-            [(LAPTOP, 2, true), (LAPTOP, 3, false), (PHONE, 4, true), (PHONE, 5, false)]
-        {
+        let at = |count| place(phone.iter().chain(&laptop).take(count));
+        for (device, cursor, news) in [
+            (LAPTOP, 0, true),
+            (LAPTOP, at(2), true),
+            (LAPTOP, at(3), false),
+            (PHONE, at(4), true),
+            (PHONE, at(5), false),
+            // A place of another list.
+            (PHONE, at(5) - 1, true),
+            (PHONE, at(5) + 1, true),
+        ] {
             let plan = pull_plan(device, EPOCH, cursor);
             assert_eq!(store.has_news(plan).await, Ok(Judged::Done(news)), "{device} {cursor}");
             let other_life = PullPlan { epoch: Some(RelayEpoch([9; 16])), ..plan };
@@ -154,9 +167,11 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
         let page = pull(store, PHONE, EPOCH, 0).await;
         assert_eq!(page.envelopes, bytes_of(&laptop));
         assert_eq!(page.head, head(&phone[2]));
-        assert_eq!((page.cursor, page.more), (Cursor(5), false));
-        assert_eq!(pull(store, PHONE, EPOCH, 5).await.envelopes, Vec::<Vec<u8>>::new());
-        assert_eq!(pull(store, LAPTOP, EPOCH, 1).await.envelopes, bytes_of(&phone[1..]));
+        let end = place(phone.iter().chain(&laptop));
+        assert_eq!((page.cursor, page.more), (Cursor(end), false));
+        assert_eq!(pull(store, PHONE, EPOCH, end).await.envelopes, Vec::<Vec<u8>>::new());
+        let first = place(&phone[..1]);
+        assert_eq!(pull(store, LAPTOP, EPOCH, first).await.envelopes, bytes_of(&phone[1..]));
         // A third device without segments gets all, in the order of arrival.
         let all = pull(store, DeviceId([3; 16]), EPOCH, 0).await;
         assert_eq!(all.envelopes, [bytes_of(&phone), bytes_of(&laptop)].concat());
@@ -166,17 +181,25 @@ async fn a_device_pulls_what_others_sent_once_and_never_its_own() {
 }
 
 #[tokio::test]
-async fn a_place_of_another_epoch_or_beyond_the_end_reads_from_the_beginning() {
+async fn a_place_of_another_epoch_or_another_list_reads_from_the_beginning() {
     check(ROOM, async |store| {
         make_vault(store).await;
         let phone = chain(PHONE, 3, 100);
         push(store, PHONE, &phone).await;
-        for (epoch, cursor) in [(RelayEpoch([8; 16]), 2), (EPOCH, 4), (EPOCH, u64::MAX)] {
+        let second = place(&phone[..2]);
+        // A list that was set back and filled otherwise has none of the old one's places.
+        let other = place(phone[..1].iter().chain(&chain(LAPTOP, 1, 100)));
+        let cases = [(RelayEpoch([8; 16]), second), (EPOCH, other), (EPOCH, 2), (EPOCH, u64::MAX)];
+        for (epoch, cursor) in cases {
             let page = pull(store, LAPTOP, epoch, cursor).await;
             assert_eq!(page.envelopes, bytes_of(&phone), "{epoch:?} {cursor}");
         }
-        let first =
-            PullPlan { member: seen(LAPTOP, 1), chain: LAPTOP, epoch: None, cursor: Cursor(2) };
+        let first = PullPlan {
+            member: seen(LAPTOP, 1),
+            chain: LAPTOP,
+            epoch: None,
+            cursor: Cursor(second),
+        };
         let Ok(Judged::Done(page)) = store.pull(first).await else { panic!("not judged") };
         assert_eq!(page.envelopes, bytes_of(&phone));
     })
@@ -316,32 +339,6 @@ async fn vaults_are_bounded_in_number() {
         }
         let plan = roster_plan(VaultId([3; 32]), Some(0), &[b"next"]);
         assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn vaults_and_mailboxes_know_nothing_of_each_other() {
-    check(ROOM, async |store| {
-        make_vault(store).await;
-        let other = VaultId([2; 32]);
-        let plan = roster_plan(other, None, &[b"genesis", b"add"]);
-        assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
-        push(store, PHONE, &chain(PHONE, 2, 100)).await;
-        let member = Seen { vault: other, ..seen(LAPTOP, 1) };
-        let plan = PullPlan { member, chain: member.device, epoch: Some(EPOCH), cursor: Cursor(0) };
-        let Ok(Judged::Done(page)) = store.pull(plan).await else { panic!("not judged") };
-        assert_eq!(page.envelopes, Vec::<Vec<u8>>::new());
-        // The same device id may be in two vaults, with a chain in each.
-        let plan = PushPlan {
-            member: Seen { vault: other, ..seen(PHONE, 1) },
-            chain: member.device,
-            beginning: ADDED,
-            offers: chain(PHONE, 1, 50).into_iter().map(Some).collect(),
-            now_ms: 0,
-        };
-        let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
-        assert_eq!(pushed.outcomes, [O::Stored]);
     })
     .await;
 }

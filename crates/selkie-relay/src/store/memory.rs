@@ -38,13 +38,13 @@ struct Vault {
     /// In the order stored, with their cursors.
     segments: Vec<Segment>,
     /// The cursor of the last segment stored.
-    cursor: u64,
+    cursor: Cursor,
     chains: BTreeMap<DeviceId, Chain>,
     checkpoints: checkpoints::Checkpoints,
 }
 
 struct Segment {
-    cursor: u64,
+    cursor: Cursor,
     device: DeviceId,
     number: SegmentNumber,
     digest: Digest,
@@ -105,9 +105,9 @@ impl Vault {
                 judge(&chain.head, &chain.base, plan.beginning, offer, stored, room_bytes);
             if outcome == PushOutcome::Stored {
                 self.used_bytes += offer.bytes.len() as u64;
-                self.cursor += 1;
                 chain.head = Head { number: offer.number, digest: Some(offer.digest) };
                 self.chains.insert(device, chain);
+                self.cursor = self.cursor.after(offer.digest);
                 let (number, digest, bytes) = (offer.number, offer.digest, offer.bytes.clone());
                 let cursor = self.cursor;
                 self.segments.push(Segment { cursor, device, number, digest, bytes });
@@ -117,32 +117,35 @@ impl Vault {
         Pushed { outcomes, head: self.chain(device).head }
     }
 
+    fn is_place(&self, cursor: Cursor) -> bool {
+        cursor == self.cursor || self.segments.iter().any(|segment| segment.cursor == cursor)
+    }
+
     fn pull(&self, plan: &PullPlan, epoch: RelayEpoch) -> Pulled {
         let device = plan.chain;
-        let end = self.cursor;
-        let known = plan.epoch == Some(epoch) && plan.cursor.0 <= end;
-        let start = if known { plan.cursor.0 } else { 0 };
+        // A place of another list is not found in this one.
+        let known = plan.epoch == Some(epoch) && self.is_place(plan.cursor);
+        let start = if known { plan.cursor } else { Cursor(0) };
         let mut page = Pulled {
             envelopes: Vec::new(),
-            cursor: Cursor(end),
+            cursor: self.cursor,
             more: false,
             head: self.chain(device).head,
             checkpoints: self.summary(),
         };
         let (mut bytes, mut last) = (0, start);
         for segment in &self.segments {
-            let cursor = segment.cursor;
-            if cursor <= start || segment.device == device {
+            if segment.cursor <= start || segment.device == device {
                 continue;
             }
             let full = bytes + segment.bytes.len() > PAGE_BYTES_MAX
                 || page.envelopes.len() == PAGE_SEGMENTS_MAX;
             if full && !page.envelopes.is_empty() {
-                (page.cursor, page.more) = (Cursor(last), true);
+                (page.cursor, page.more) = (last, true);
                 break;
             }
             bytes += segment.bytes.len();
-            last = cursor;
+            last = segment.cursor;
             page.envelopes.push(segment.bytes.clone());
         }
         page
@@ -214,7 +217,8 @@ impl Store for MemoryStore {
     fn has_news(&self, plan: PullPlan) -> Reply<'_, Judged<bool>> {
         let mut state = self.state();
         let Some(vault) = state.judged(plan.member) else { return ready(Judged::Moved) };
-        let known = plan.epoch == Some(self.epoch);
+        let known = plan.epoch == Some(self.epoch)
+            && (plan.cursor == Cursor(0) || vault.is_place(plan.cursor));
         ready(Judged::Done(!known || !vault.pull(&plan, self.epoch).envelopes.is_empty()))
     }
 

@@ -30,7 +30,9 @@ fn two_devices_exchange_what_they_seal() {
     assert_eq!(on_phone.pull_all(), from_laptop);
     let nothing_new = on_laptop.pull(Some(pulled.epoch), pulled.cursor.0);
     assert_eq!(nothing_new.envelopes, []);
-    assert_eq!((nothing_new.cursor, nothing_new.head), (Cursor(5), head(&laptop)));
+    let all = [from_phone, from_laptop].concat();
+    let end = all.iter().fold(Cursor(0), |place, bytes| place.after(Digest::of(bytes)));
+    assert_eq!((nothing_new.cursor, nothing_new.head), (end, head(&laptop)));
 }
 
 #[test]
@@ -122,15 +124,19 @@ fn a_cursor_of_another_epoch_reads_from_the_beginning() {
     let (_relay, client) = relay();
     let (vault, mut phone, laptop) = Vault::with_two(1);
     client.create(&vault);
-    client.member(&phone).push(&phone.seal_many(2));
+    let sealed = phone.seal_many(2);
+    client.member(&phone).push(&sealed);
     let on_laptop = client.member(&laptop);
     let epoch = on_laptop.pull(None, 0).epoch;
+    let first = Cursor(0).after(Digest::of(&sealed[0]));
+    let (first, second) = (first.0, first.after(Digest::of(&sealed[1])).0);
     for (epoch, cursor, envelopes) in [
-        (Some(epoch), 1, 1),
-        (Some(epoch), 2, 0),
-        (Some(epoch), 3, 2),
-        (Some(RelayEpoch([0; 16])), 2, 2),
-        (None, 2, 2),
+        (Some(epoch), first, 1),
+        (Some(epoch), second, 0),
+        (Some(epoch), second - 1, 2),
+        (Some(epoch), second + 1, 2),
+        (Some(RelayEpoch([0; 16])), second, 2),
+        (None, second, 2),
     ] {
         let page = on_laptop.pull(epoch, cursor);
         assert_eq!(page.envelopes.len(), envelopes, "{epoch:?} {cursor}");

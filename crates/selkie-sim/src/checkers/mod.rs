@@ -43,7 +43,7 @@ pub const CHECKERS: [Checker; 12] = [
 ];
 
 /// Ends the check with a message unless the promise holds.
-fn holds(promise: bool, broken: impl FnOnce() -> Broken) -> Result<(), Broken> {
+pub(crate) fn holds(promise: bool, broken: impl FnOnce() -> Broken) -> Result<(), Broken> {
     if promise { Ok(()) } else { Err(broken()) }
 }
 

@@ -1,9 +1,12 @@
 //! What to do when a relay shows that this store went on from an earlier state of itself.
 
 use selkie_core::ports::RandomSource;
+use selkie_core::sync::EngineError;
+use selkie_wire::ids::RosterNumber;
 use selkie_wire::relay::PullRequest;
 use selkie_wire::{Cursor, IncarnationToken};
 
+use super::steps::learn_roster;
 use crate::Error;
 use crate::store::{Identity, Theirs};
 use crate::system::SystemRandom;
@@ -14,7 +17,7 @@ use crate::vault::Vault;
 pub(super) fn heal(
     vault: &Vault,
     url: &str,
-    identity: &Identity,
+    identity: &mut Identity,
     transport: &mut dyn Transport,
 ) -> Result<(), Error> {
     let acknowledged = vault.database().relay_state(url)?.acknowledged;
@@ -24,6 +27,16 @@ pub(super) fn heal(
     let mut request = PullRequest { epoch: None, cursor: Cursor(0), incarnation: nobody };
     loop {
         let page = transport.pull(&request)?;
+        // This store may have gone back behind a rotation: without its key it could read nothing of
+        // what it once sent, and would be no wiser.
+        while page.roster > identity.roster.last() {
+            let known = identity.roster.last();
+            let fetched = transport.roster(RosterNumber(known.0.saturating_add(1)))?;
+            if learn_roster(vault, identity, fetched)? <= known {
+                return Err(EngineError::Inconsistent.into());
+            }
+            identity.check_version()?;
+        }
         for bytes in page.envelopes {
             vault.database().note_theirs(identity, bytes.into(), &mut theirs)?;
         }

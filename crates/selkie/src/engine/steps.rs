@@ -6,7 +6,7 @@ use selkie_wire::relay::{
     CheckpointSummary, Head, PullResponse, PushOutcome, PushRequest, PushResponse, RosterEntries,
 };
 use selkie_wire::roster::RosterEntry;
-use selkie_wire::{Digest, RelayEpoch, SegmentNumber};
+use selkie_wire::{Cursor, Digest, RelayEpoch, SegmentNumber};
 
 use super::sync::{Hooks, SyncPhase, SyncProgress, SyncReport};
 use crate::store::{Identity, Incoming, TrackedPosition};
@@ -41,6 +41,16 @@ pub(super) struct Run<'a, 'b> {
     pub(super) incoming: Option<Incoming>,
     /// The last own segment that the relay had before.
     pub(super) relay_had: SegmentNumber,
+    pub(super) read: Read,
+}
+
+/// What a run found of the relay's list.
+#[derive(Default)]
+pub(super) struct Read {
+    /// Segments that there was no room to keep: they are still at the relay.
+    pub(super) unkept: u64,
+    /// Whether the list was read from its beginning.
+    pub(super) from_beginning: bool,
     /// Whether the relay shows less than before.
     pub(super) went_back: bool,
 }
@@ -53,6 +63,7 @@ impl Run<'_, '_> {
         self.transport.begin(&session)?;
         let known = self.known()?;
         self.relay_had = known.acknowledged;
+        self.read.from_beginning |= known.position.cursor == Cursor(0);
         let mut engine = Engine::new(known);
         self.tell(SyncPhase::Hello);
         loop {
@@ -150,7 +161,7 @@ impl Run<'_, '_> {
         let Some(response) = self.send(engine, &outgoing.numbers, &request)? else {
             return Ok(());
         };
-        self.went_back |= response.head.number < self.relay_had;
+        self.read.went_back |= response.head.number < self.relay_had;
         let outcome = engine.pushed(own, &outgoing.numbers, Some(&response));
         self.report.quota_exhausted |= response.outcomes.contains(&PushOutcome::Quota);
         let database = self.vault.database();
@@ -215,14 +226,14 @@ impl Run<'_, '_> {
         self.summary = response.checkpoints.unwrap_or_default();
         self.epoch = Some(response.epoch);
         self.vault.database().store_acknowledged(self.url, engine.acknowledged())?;
-        self.went_back |= response.head.number < self.relay_had;
+        self.read.went_back |= response.head.number < self.relay_had;
         self.relay_had = response.head.number;
         if !response.more {
             let stands = (response.cursor, response.roster);
-            self.went_back |= self.vault.database().note_relay_stands(
+            self.read.went_back |= self.vault.database().note_relay_stands(
                 self.url,
                 stands,
-                self.went_back,
+                self.read.went_back,
                 self.vault.now_ms(),
             )?;
         }
@@ -247,7 +258,8 @@ impl Run<'_, '_> {
         self.report.segments_received += applied.segments;
         self.report.changes_received += applied.changes;
         self.report.segments_refused += applied.refused;
-        let used = applied.segments + applied.duplicates + applied.held;
+        self.read.unkept += applied.unkept;
+        let used = applied.segments + applied.duplicates + applied.held + applied.unkept;
         self.empty_pages = if used > 0 { 0 } else { self.empty_pages + 1 };
         if self.empty_pages > EMPTY_PAGES_MAX {
             return Err(selkie_core::sync::EngineError::Inconsistent.into());
@@ -257,23 +269,10 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Fetches and verifies entries; nothing is stored unless it continues the chain known here.
     fn fetch_roster(&mut self, engine: &mut Engine, from: RosterNumber) -> Result<(), Failure> {
         let fetched = self.transport.roster(from).map_err(Error::from_transport)?;
-        let entries: Vec<Vec<u8>> = fetched.entries.into_iter().map(Into::into).collect();
-        let mut roster = self.identity.roster.clone();
-        for entry in &entries {
-            roster
-                .apply(&RosterEntry::parse(entry.clone()).map_err(Error::from)?)
-                .map_err(Error::from)?;
-        }
-        let identity = {
-            let mut database = self.vault.database();
-            database.append_roster(&roster, &entries)?;
-            database.identity()?
-        };
-        self.identity = identity;
-        engine.roster_fetched(roster.last())?;
+        let last = learn_roster(self.vault, &mut self.identity, fetched)?;
+        engine.roster_fetched(last)?;
         self.identity.check_version()?;
         self.tell(SyncPhase::Hello);
         Ok(())
@@ -291,6 +290,23 @@ impl Run<'_, '_> {
         self.tell(SyncPhase::Hello);
         Ok(())
     }
+}
+
+/// Verifies and keeps roster entries; nothing is stored unless it continues the chain known here.
+pub(super) fn learn_roster(
+    vault: &Vault,
+    identity: &mut Identity,
+    fetched: RosterEntries,
+) -> Result<RosterNumber, Error> {
+    let entries: Vec<Vec<u8>> = fetched.entries.into_iter().map(Into::into).collect();
+    let mut roster = identity.roster.clone();
+    for entry in &entries {
+        roster.apply(&RosterEntry::parse(entry.clone())?)?;
+    }
+    let mut database = vault.database();
+    database.append_roster(&roster, &entries)?;
+    *identity = database.identity()?;
+    Ok(roster.last())
 }
 
 /// Why a step did not succeed.

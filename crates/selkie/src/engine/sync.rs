@@ -7,7 +7,7 @@ use selkie_core::sync::{Link, PushPace};
 use selkie_wire::SegmentNumber;
 
 use super::checkpoint::CheckpointFault;
-use super::steps::Run;
+use super::steps::{Read, Run};
 use crate::store::{Database, EndedRun};
 use crate::transport::Transport;
 use crate::vault::Vault;
@@ -121,7 +121,7 @@ pub(crate) fn run_recorded(
         page: Vec::new(),
         empty_pages: 0,
         relay_had: SegmentNumber(0),
-        went_back: false,
+        read: Read::default(),
         // A relay that had no room is asked with one segment whether it has some now.
         push_bytes_max: if link == Link::Full { 0 } else { pace.bytes() },
         pace,
@@ -134,7 +134,7 @@ pub(crate) fn run_recorded(
     let mut outcome = run.drive();
     let forked = |error: &Error| error.kind() == ErrorKind::Fork && !error.is_roster_fork();
     if outcome.as_ref().is_err_and(forked) {
-        outcome = super::fork::heal(vault, url, &run.identity, &mut *run.transport)
+        outcome = super::fork::heal(vault, url, &mut run.identity, &mut *run.transport)
             .and_then(|()| run.drive());
     }
     let found = vault.database().conflict_places()?;
@@ -143,13 +143,13 @@ pub(crate) fn run_recorded(
     if outcome.is_ok() && matches!(attended, Ok(settled) if settled > 0) {
         outcome = run.drive();
     }
-    let (mut report, pace, went_back) = (run.report, run.pace, run.went_back);
+    let (mut report, pace, read) = (run.report, run.pace, run.read);
     let mut database = vault.database();
     count_conflicts(&mut report, before, found, &database.conflict_places()?);
     report.segments_held = database.held_count()?;
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let ended_ms = vault.now_ms();
-    note_end(&mut database, url, (&outcome, &mut report), went_back, ended_ms)?;
+    note_end(&mut database, url, (&outcome, &mut report), &read, ended_ms)?;
     let found_after = database.findings()?;
     let (error, push_bytes) = (outcome.as_ref().err(), pace.bytes());
     // A run that was stopped says nothing; the one before it is still the last one.
@@ -184,19 +184,20 @@ fn note_end(
     database: &mut Database,
     url: &str,
     (outcome, report): (&Result<(), Error>, &mut SyncReport),
-    went_back: bool,
+    read: &Read,
     ended_ms: u64,
 ) -> Result<(), Error> {
     if outcome.is_ok() {
         // A damaged or missing segment may be whole the next time.
-        let whole = report.segments_refused == 0 && database.waiting_count()? == 0;
-        database.note_wholeness(url, whole, ended_ms)?;
+        let whole =
+            report.segments_refused == 0 && read.unkept == 0 && database.waiting_count()? == 0;
+        database.note_wholeness(url, whole, read.from_beginning, ended_ms)?;
         report.initial_sync_completed =
             whole && !database.is_ahead()? && database.complete_initial_sync(ended_ms)?;
         database.guard_run_ends()?;
         let roster = database.identity()?.roster;
         database.note_withheld(&roster, ended_ms)?;
-        if !went_back {
+        if !read.went_back {
             database.heal_rollback(url)?;
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Applied {
     pub(crate) duplicates: u64,
     /// Segments kept sealed.
     pub(crate) held: u64,
+    /// Segments that there was no room to keep.
+    pub(crate) unkept: u64,
     /// Envelopes that are not this vault's, or not intact.
     pub(crate) refused: u64,
     pub(crate) events: Vec<Event>,

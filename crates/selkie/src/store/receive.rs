@@ -115,13 +115,13 @@ pub(super) fn receive(
             Verdict::Duplicate => applied.duplicates += 1,
             Verdict::Refused(_) => applied.refused += 1,
             Verdict::Held { device, number, digest, reason, bytes } => {
-                applied.held += 1;
                 if reason.is_second_history() {
                     note_second_history(sql, device, number, now_ms)?;
                 }
                 let kept = hold(sql, (device, number, digest), reason, &bytes, now_ms)?;
+                applied.held += u64::from(kept);
                 // What is not kept must be fetched again.
-                applied.refused += u64::from(!kept);
+                applied.unkept += u64::from(!kept);
             }
         }
     }
@@ -132,6 +132,7 @@ pub(super) fn receive(
     };
     for device in waiting {
         open_held(sql, inbox, frozen, DeviceId(device), now_ms, &mut bodies)?;
+        forget_passed(sql, inbox, DeviceId(device))?;
     }
     applied.segments = bodies.len() as u64;
     Ok(bodies)
@@ -207,6 +208,16 @@ fn open_held(
             params![device.as_bytes(), to_sql(next.0)],
         )?;
     }
+}
+
+/// What was held and then came once more in its order waits for nothing.
+fn forget_passed(sql: &Connection, inbox: &Inbox<'_>, device: DeviceId) -> Result<(), Error> {
+    let head = head_of(inbox, device);
+    sql.prepare_cached(
+        "DELETE FROM held WHERE device = ?1 AND number <= ?2 AND reason <> 'quarantine'",
+    )?
+    .execute(params![device.as_bytes(), to_sql(head.0)])?;
+    Ok(())
 }
 
 /// Keeps a segment sealed, unless too much is kept already; whether it is kept.

@@ -51,9 +51,16 @@ impl Database {
     }
 
     /// After a run: if something was missing or damaged, the relay's list is read from its beginning
-    /// at the next run, and then once a day until it is whole.
-    pub(crate) fn note_wholeness(&self, url: &str, whole: bool, now_ms: u64) -> Result<(), Error> {
-        if whole {
+    /// at the next run, and then once a day until it is whole. Only a run that read it from there can
+    /// say that nothing is missing: another one has not looked.
+    pub(crate) fn note_wholeness(
+        &self,
+        url: &str,
+        whole: bool,
+        from_beginning: bool,
+        now_ms: u64,
+    ) -> Result<(), Error> {
+        if whole && from_beginning {
             self.connection
                 .execute("UPDATE relay SET read_anew_at = NULL WHERE url = ?1", [url])?;
             return Ok(());
@@ -61,8 +68,9 @@ impl Database {
         let long_ago = now_ms.saturating_sub(READ_ANEW_INTERVAL_MS);
         self.connection.execute(
             "UPDATE relay SET cursor = 0, read_anew_at = ?2
-             WHERE url = ?1 AND coalesce(read_anew_at, 0) <= ?3",
-            params![url, to_sql(now_ms), to_sql(long_ago)],
+             WHERE url = ?1 AND coalesce(read_anew_at, 0) <= ?3
+               AND (read_anew_at IS NOT NULL OR NOT ?4)",
+            params![url, to_sql(now_ms), to_sql(long_ago), whole],
         )?;
         Ok(())
     }

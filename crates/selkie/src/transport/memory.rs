@@ -48,13 +48,13 @@ struct State {
     roster: Vec<Vec<u8>>,
     segments: Vec<Stored>,
     /// The cursor of the last segment stored.
-    cursor: u64,
+    cursor: Cursor,
     checkpoints: Checkpoints,
 }
 
 #[derive(Clone, Debug)]
 struct Stored {
-    cursor: u64,
+    cursor: Cursor,
     device: DeviceId,
     number: SegmentNumber,
     digest: Digest,
@@ -70,7 +70,7 @@ impl Default for State {
             epoch: RelayEpoch(epoch),
             roster: Vec::new(),
             segments: Vec::new(),
-            cursor: 0,
+            cursor: Cursor(0),
             checkpoints: Checkpoints::default(),
         }
     }
@@ -114,7 +114,7 @@ impl State {
         if Some(number) != self.head(device).number.next() && !bridged {
             return PushOutcome::Gap;
         }
-        self.cursor += 1;
+        self.cursor = self.cursor.after(digest);
         let (cursor, bytes) = (self.cursor, envelope.into_bytes());
         self.segments.push(Stored { cursor, device, number, digest, bytes });
         PushOutcome::Stored
@@ -145,6 +145,12 @@ impl MemoryRelay {
         Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
+    /// Goes back to a backup, without telling anybody: as an operator does who forgets the epoch.
+    pub fn set_back(&self, backup: &Self) {
+        let kept = backup.state().clone();
+        *self.state() = kept;
+    }
+
     /// Everything it holds, as an operator could read it.
     #[must_use]
     pub fn stored_bytes(&self) -> Vec<Vec<u8>> {
@@ -173,11 +179,13 @@ impl MemoryTransport {
 impl Transport for MemoryTransport {
     fn pull(&mut self, request: &PullRequest) -> Result<PullResponse, TransportError> {
         let (state, chain) = self.as_member(request.incarnation)?;
-        let end = state.cursor;
-        let known = request.epoch == Some(state.epoch) && request.cursor.0 <= end;
-        let mut cursor = if known { request.cursor.0 } else { 0 };
-        let (mut envelopes, mut size_bytes) = (Vec::new(), 0);
+        // A place of another list is not found in this one.
+        let known = request.epoch == Some(state.epoch)
+            && (request.cursor == state.cursor
+                || state.segments.iter().any(|stored| stored.cursor == request.cursor));
+        let mut cursor = if known { request.cursor } else { Cursor(0) };
         let (start, mut full) = (cursor, false);
+        let (mut envelopes, mut size_bytes) = (Vec::new(), 0);
         for stored in state.segments.iter().filter(|stored| stored.cursor > start) {
             if stored.device != chain {
                 size_bytes += stored.bytes.len();
@@ -190,12 +198,12 @@ impl Transport for MemoryTransport {
             }
             cursor = stored.cursor;
         }
-        cursor = if full { cursor } else { end };
+        cursor = if full { cursor } else { state.cursor };
         let response = PullResponse {
             epoch: state.epoch,
             envelopes,
-            cursor: Cursor(cursor),
-            more: cursor < end,
+            cursor,
+            more: cursor < state.cursor,
             head: state.head(chain),
             roster: RosterNumber((state.roster.len() as u64).saturating_sub(1)),
             checkpoints: Some(state.summary()),

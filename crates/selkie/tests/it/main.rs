@@ -12,6 +12,7 @@ mod hostile;
 mod incarnations;
 mod indexes;
 mod kill;
+mod kill_all;
 mod live;
 mod local;
 mod manager;
@@ -21,6 +22,7 @@ mod packages;
 mod pairing;
 mod query;
 mod records;
+mod set_back;
 
 mod support;
 mod sync;

@@ -219,7 +219,10 @@ fn a_package_put_together_by_someone_else_gets_nothing_in() {
     ];
     for (what, change) in roster {
         let kind = error_of(&tablet, &rebuilt(&bytes, change));
-        assert!(matches!(kind, ErrorKind::Relay | ErrorKind::TooNew), "{what}: {kind:?}");
+        assert!(
+            matches!(kind, ErrorKind::Fork | ErrorKind::Relay | ErrorKind::TooNew),
+            "{what}: {kind:?}"
+        );
     }
     let backwards = rebuilt(&bytes, |_, envelopes| envelopes.reverse());
     let report = apply_bytes(&tablet, &backwards);

@@ -33,3 +33,29 @@ async fn a_message_waits_unchanged_until_it_expires_or_the_mailbox_ends() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn vaults_and_mailboxes_know_nothing_of_each_other() {
+    check(ROOM, async |store| {
+        make_vault(store).await;
+        let other = VaultId([2; 32]);
+        let plan = roster_plan(other, None, &[b"genesis", b"add"]);
+        assert_eq!(store.extend_roster(plan).await, Ok(RosterOutcome::Stored));
+        push(store, PHONE, &chain(PHONE, 2, 100)).await;
+        let member = Seen { vault: other, ..seen(LAPTOP, 1) };
+        let plan = PullPlan { member, chain: member.device, epoch: Some(EPOCH), cursor: Cursor(0) };
+        let Ok(Judged::Done(page)) = store.pull(plan).await else { panic!("not judged") };
+        assert_eq!(page.envelopes, Vec::<Vec<u8>>::new());
+        // The same device id may be in two vaults, with a chain in each.
+        let plan = PushPlan {
+            member: Seen { vault: other, ..seen(PHONE, 1) },
+            chain: member.device,
+            beginning: ADDED,
+            offers: chain(PHONE, 1, 50).into_iter().map(Some).collect(),
+            now_ms: 0,
+        };
+        let Ok(Judged::Done(pushed)) = store.push(plan).await else { panic!("not judged") };
+        assert_eq!(pushed.outcomes, [O::Stored]);
+    })
+    .await;
+}

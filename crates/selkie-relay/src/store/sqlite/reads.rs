@@ -125,7 +125,7 @@ pub(super) fn pull(
     if row.roster_last != plan.member.roster {
         return Ok(Judged::Moved);
     }
-    let known = plan.epoch == Some(epoch) && plan.cursor.0 <= row.cursor;
+    let known = plan.epoch == Some(epoch) && is_place(&snapshot, &row, plan.cursor)?;
     let start = if known { plan.cursor.0 } else { 0 };
     let (device_id, chain) = device(&snapshot, row.id, plan.chain)?.unwrap_or_default();
     let mut page = Pulled {
@@ -155,6 +155,16 @@ pub(super) fn pull(
     Ok(Judged::Done(page))
 }
 
+/// Whether a cursor was given out for this very list: none of another list is found in it.
+fn is_place(connection: &Connection, row: &VaultRow, cursor: Cursor) -> rusqlite::Result<bool> {
+    if cursor.0 == row.cursor {
+        return Ok(true);
+    }
+    connection
+        .prepare_cached("SELECT 1 FROM segments WHERE vault_id = ?1 AND cursor = ?2")?
+        .exists(params![row.id, to_sql(cursor.0)])
+}
+
 pub(super) fn has_news(
     connection: &Connection,
     plan: &PullPlan,
@@ -165,7 +175,9 @@ pub(super) fn has_news(
     if row.roster_last != plan.member.roster {
         return Ok(Judged::Moved);
     }
-    if plan.epoch != Some(epoch) || plan.cursor.0 > row.cursor {
+    let known = plan.epoch == Some(epoch)
+        && (plan.cursor == Cursor(0) || is_place(&snapshot, &row, plan.cursor)?);
+    if !known {
         return Ok(Judged::Done(true));
     }
     let device_id = device(&snapshot, row.id, plan.chain)?.map_or(0, |(id, _)| id);

@@ -1,9 +1,8 @@
 //! What is written; each function runs inside the writer's savepoint.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use selkie_wire::DeviceId;
-use selkie_wire::MailboxId;
 use selkie_wire::relay::{Head, PushOutcome};
+use selkie_wire::{Cursor, DeviceId, MailboxId};
 
 use super::super::checkpoints::{Chain, bridged};
 use super::super::{
@@ -150,7 +149,7 @@ fn insert_segment(
     device_id: i64,
     offer: &Offer,
 ) -> rusqlite::Result<()> {
-    vault.cursor += 1;
+    vault.cursor = Cursor(vault.cursor).after(offer.digest).0;
     vault.used_bytes += offer.bytes.len() as u64;
     vault.log_bytes += offer.bytes.len() as u64;
     connection
