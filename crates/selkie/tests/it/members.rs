@@ -38,7 +38,7 @@ fn a_removed_device_reads_nothing_new() {
     put(&phone, "after", 2);
     sync(&phone, &relay.url());
     let refused = laptop.vault.sync(&relay.url(), &mut |_| {}).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Relay);
+    assert_eq!(refused.kind(), ErrorKind::Unauthorized);
     assert!(refused.to_string().contains("removed"), "{refused}");
     assert_eq!(get(&laptop.vault, "before"), Some(json!({"n": 1})));
     assert_eq!(get(&laptop.vault, "after"), None);
