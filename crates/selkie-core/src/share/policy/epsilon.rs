@@ -48,8 +48,16 @@ impl Epsilon {
         (number > 0.0 && number <= max && micros >= 1.0 && exact).then_some(Self(micros as u64))
     }
 
-    pub(crate) fn to_number(self) -> f64 {
+    fn to_number(self) -> f64 {
         self.0 as f64 / 1e6
+    }
+
+    /// As a policy writes it.
+    pub(crate) fn to_json(self) -> serde_json::Value {
+        let mut value = serde_json::Value::from(self.to_number());
+        // A finite number is canonical.
+        let _infallible = crate::record::value::canonicalise(&mut value, 1);
+        value
     }
 }
 

@@ -1,0 +1,424 @@
+//! People's numbers in national registers, by their check digits or, where there are none, by their
+//! form and a word before.
+
+use super::check_digits::{is_day_and_month, luhn, mod_11_10, number, verhoeff, weighted};
+use super::context;
+use super::number::{Group, Run};
+use super::text::Text;
+use super::{Found, Span};
+
+/// A number of digits that begins with a group, and how many groups it takes.
+pub(super) fn find_digits(
+    text: &Text<'_>,
+    run: &Run<'_, '_>,
+    group: usize,
+) -> Option<(Span, usize)> {
+    let groups = run.from(group);
+    (1..=groups.len().min(7)).rev().find_map(|count| {
+        let taken = groups.get(..count)?;
+        let (first, last) = (taken.first()?, taken.last()?);
+        if !run.is_apart(first, last) || taken.iter().any(|group| group.opened != 0) {
+            return None;
+        }
+        let digits = run.digits::<18>(taken)?;
+        let before = text.before(first.start);
+        if matches!(before, b'.' | b'$') || (before == b'-' && count == 1) {
+            return None;
+        }
+        let goes_on =
+            matches!(text.at(last.end), b'.' | b'-') && text.at(last.end + 1).is_ascii_digit();
+        let mut lens = [0u8; 7];
+        for (len, group) in lens.iter_mut().zip(taken) {
+            *len = u8::try_from(group.len()).unwrap_or(u8::MAX);
+        }
+        let form = Form {
+            lens: lens.get(..count)?,
+            separators: separators(taken),
+            digits: digits.as_slice(),
+        };
+        let is_id = !goes_on
+            && match form.judge() {
+                Verdict::Sure => true,
+                Verdict::IfSaid => context::has(text, first.start, context::NATIONAL),
+                Verdict::No => false,
+            };
+        is_id.then(|| (Span::new(first.start, last.end, Found::NationalId), count))
+    })
+}
+
+fn separators(taken: &[Group]) -> u8 {
+    let mut inner = taken.iter().take(taken.len() - 1).map(|group| group.separator);
+    let first = inner.next().unwrap_or(0);
+    if inner.all(|other| other == first) { first } else { b'?' }
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    Sure,
+    IfSaid,
+    No,
+}
+
+/// Digits, and how they were grouped.
+struct Form<'a> {
+    lens: &'a [u8],
+    /// The separator of all groups, `?` where they differ, 0 for one group.
+    separators: u8,
+    digits: &'a [u8],
+}
+
+impl Form<'_> {
+    fn judge(&self) -> Verdict {
+        let sure = |fits: bool| if fits { Verdict::Sure } else { Verdict::No };
+        let said = |fits: bool| if fits { Verdict::IfSaid } else { Verdict::No };
+        let digits = self.digits;
+        match (self.lens, digits.len()) {
+            // United States, in its own form; also taxpayers' numbers.
+            ([3, 2, 4], 9) if matches!(self.separators, b'-') => sure(is_us(digits)),
+            ([3, 2, 4], 9) => said(is_us(digits)),
+            // United Kingdom's health service; Canada; Brazil; Switzerland; Belgium.
+            ([3, 3, 4], 10) if self.separators == b' ' => sure(is_nhs(digits)),
+            ([3, 3, 3], 9) => said(luhn(digits) || is_australian(digits)),
+            ([3, 3, 3, 2], 11) => sure(is_cpf(digits)),
+            ([3, 4, 4, 2], 13) => sure(is_swiss(digits)),
+            ([2, 2, 2, 3, 2], 11) => sure(is_belgian(digits)),
+            // Sweden, Denmark, South Korea.
+            ([6, 4], 10) => {
+                if luhn(digits) {
+                    sure(is_birth(digits, 2))
+                } else {
+                    said(is_danish(digits))
+                }
+            }
+            ([8, 4], 12) if self.separators == b'-' => {
+                sure(luhn(digits.get(2..).unwrap_or_default()) && is_birth(digits, 4))
+            }
+            ([6, 7], 13) => sure(is_korean(digits)),
+            // India; Germany in its printed form.
+            ([4, 4, 4], 12) => sure(digits.first() > Some(&1) && verhoeff(digits)),
+            ([2, 3, 3, 3], 11) => sure(is_german(digits)),
+            ([5, 6], 11) => sure(is_norwegian(digits)),
+            // France, in groups or not.
+            (_, 15) => sure(is_french(digits)),
+            ([_], 13) => sure(is_swiss(digits) || is_south_african(digits)),
+            ([_], 18) => sure(is_chinese(digits)),
+            ([_], 12) => said(verhoeff(digits)),
+            ([_], 11) => self.eleven(),
+            ([_], 10) => said(is_nhs(digits)),
+            ([_], 9) => said(
+                is_us(digits)
+                    || luhn(digits)
+                    || is_dutch(digits)
+                    || is_portuguese(digits)
+                    || is_australian(digits),
+            ),
+            _ => Verdict::No,
+        }
+    }
+
+    /// Eleven digits in a row: many countries, and many things that are not people.
+    fn eleven(&self) -> Verdict {
+        let digits = self.digits;
+        if is_norwegian(digits) || is_belgian(digits) || is_pesel(digits) {
+            return Verdict::Sure;
+        }
+        if is_cpf(digits) || is_german(digits) || is_turkish(digits) {
+            return Verdict::IfSaid;
+        }
+        Verdict::No
+    }
+}
+
+fn part(digits: &[u8], from: usize, len: usize) -> u64 {
+    number(digits.get(from..from + len).unwrap_or_default())
+}
+
+/// A year of `year` digits, then month and day.
+fn is_birth(digits: &[u8], year: usize) -> bool {
+    is_day_and_month(part(digits, year + 2, 2), part(digits, year, 2))
+}
+
+fn is_us(digits: &[u8]) -> bool {
+    let (area, group, serial) = (part(digits, 0, 3), part(digits, 3, 2), part(digits, 5, 4));
+    let is_taxpayer = area >= 900 && matches!(group, 50..=65 | 70..=88 | 90..=92 | 94..=99);
+    !matches!(area, 0 | 666) && (area < 900 || is_taxpayer) && group != 0 && serial != 0
+}
+
+fn is_nhs(digits: &[u8]) -> bool {
+    digits.len() == 10
+        && digits.first() != Some(&0)
+        && weighted(digits, &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
+}
+
+fn is_australian(digits: &[u8]) -> bool {
+    weighted(digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11)
+}
+
+fn is_dutch(digits: &[u8]) -> bool {
+    let sum = weighted(digits, &[9, 8, 7, 6, 5, 4, 3, 2]);
+    let check = u32::from(digits.last().copied().unwrap_or(0));
+    sum % 11 == check
+}
+
+fn is_portuguese(digits: &[u8]) -> bool {
+    let rest = weighted(digits, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
+    let check = if rest < 2 { 0 } else { 11 - rest };
+    check == u32::from(digits.last().copied().unwrap_or(0))
+}
+
+fn is_cpf(digits: &[u8]) -> bool {
+    let check = |count: u32| {
+        let weights: Vec<u32> = (2..=count + 1).rev().collect();
+        weighted(digits, &weights) * 10 % 11 % 10
+    };
+    let last = |at: usize| digits.get(at).map(|digit| u32::from(*digit));
+    let varied = digits.iter().any(|digit| Some(digit) != digits.first());
+    varied && last(9) == Some(check(9)) && last(10) == Some(check(10))
+}
+
+fn is_swiss(digits: &[u8]) -> bool {
+    let sum = weighted(digits, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]);
+    part(digits, 0, 3) == 756 && sum.is_multiple_of(10)
+}
+
+fn is_belgian(digits: &[u8]) -> bool {
+    let (body, check) = (part(digits, 0, 9), part(digits, 9, 2));
+    let fits = |body: u64| 97 - body % 97 == check;
+    is_birth(digits, 2) && (fits(body) || fits(2_000_000_000 + body))
+}
+
+fn is_danish(digits: &[u8]) -> bool {
+    is_day_and_month(part(digits, 0, 2), part(digits, 2, 2))
+}
+
+fn is_korean(digits: &[u8]) -> bool {
+    let sum = weighted(digits, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
+    let check = (11 - sum % 11) % 10;
+    is_birth(digits, 2) && digits.last().copied().map(u32::from) == Some(check)
+}
+
+fn is_german(digits: &[u8]) -> bool {
+    // Of the first ten digits one is there twice or three times, the others at most once.
+    let body = digits.get(..10).unwrap_or_default();
+    let count = |digit: u8| body.iter().filter(|other| **other == digit).count();
+    let repeated = (0..10).filter(|digit| count(*digit) > 1).count();
+    let most = (0..10).map(count).max().unwrap_or(0);
+    digits.first() != Some(&0) && repeated == 1 && most <= 3 && mod_11_10(digits)
+}
+
+fn is_norwegian(digits: &[u8]) -> bool {
+    let one = weighted(digits, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]);
+    let two = weighted(digits, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]);
+    let day = part(digits, 0, 2);
+    let day = if day > 40 { day - 40 } else { day };
+    is_day_and_month(day, part(digits, 2, 2)) && one.is_multiple_of(11) && two.is_multiple_of(11)
+}
+
+fn is_french(digits: &[u8]) -> bool {
+    let (body, check) = (part(digits, 0, 13), part(digits, 13, 2));
+    let month = part(digits, 3, 2);
+    let born = matches!(month, 1..=12 | 20..=42 | 50..=99);
+    matches!(digits.first(), Some(1..=4 | 7 | 8)) && born && 97 - body % 97 == check
+}
+
+fn is_south_african(digits: &[u8]) -> bool {
+    is_birth(digits, 2) && matches!(digits.get(10), Some(0 | 1)) && luhn(digits)
+}
+
+fn is_pesel(digits: &[u8]) -> bool {
+    // The century is added to the month.
+    let (month, day) = (part(digits, 2, 2) % 20, part(digits, 4, 2));
+    let sum = weighted(digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
+    is_day_and_month(day, month) && sum.is_multiple_of(10)
+}
+
+fn is_turkish(digits: &[u8]) -> bool {
+    let at = |at: usize| u32::from(digits.get(at).copied().unwrap_or(0));
+    let odd = at(0) + at(2) + at(4) + at(6) + at(8);
+    let even = at(1) + at(3) + at(5) + at(7);
+    let ten: u32 = (0..10).map(at).sum();
+    at(0) != 0 && (odd * 7 + 10 * 9 - even) % 10 == at(9) && ten % 10 == at(10)
+}
+
+const CHINESE: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+
+fn is_chinese(digits: &[u8]) -> bool {
+    let check = (12 - weighted(digits, &CHINESE) % 11) % 11;
+    (1900..=2099).contains(&part(digits, 6, 4))
+        && is_day_and_month(part(digits, 12, 2), part(digits, 10, 2))
+        && digits.last().copied().map(u32::from) == Some(check)
+}
+
+/// A number with letters in it that begins there.
+pub(super) fn find_word(text: &Text<'_>, at: usize) -> Option<Span> {
+    let mut end = text.end_while(at, 20, |byte| byte.is_ascii_alphanumeric());
+    // Finland writes a sign of the century, Spain sometimes a dash before the letter.
+    if matches!(text.at(end), b'-' | b'+') && matches!(end - at, 6 | 8) {
+        end = text.end_while(end + 1, 8, |byte| byte.is_ascii_alphanumeric());
+    }
+    let word = text.slice(at, end);
+    if !(7..=18).contains(&word.len()) || !word.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    if !word.iter().any(u8::is_ascii_alphabetic) || matches!(text.before(at), b'-' | b'.' | b'/') {
+        return None;
+    }
+    if !text.ends_word(end) {
+        return None;
+    }
+    let mut upper = [0u8; 18];
+    for (slot, byte) in upper.iter_mut().zip(word) {
+        *slot = byte.to_ascii_uppercase();
+    }
+    let word = upper.get(..word.len())?;
+    let sure = is_spanish(word)
+        || is_italian(word)
+        || is_finnish(word)
+        || is_chinese_x(word)
+        || is_mexican(word);
+    let is_id = sure
+        || ((is_british(word) || is_singaporean(word) || is_irish(word))
+            && (context::has(text, at, context::NATIONAL) || is_singaporean_sure(word)));
+    is_id.then(|| Span::new(at, end, Found::NationalId))
+}
+
+fn digits_of(bytes: &[u8]) -> Option<u64> {
+    bytes.iter().try_fold(0u64, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'))
+    })
+}
+
+fn is_spanish(word: &[u8]) -> bool {
+    let (body, letter) = match word {
+        [body @ .., b'-', letter] => (body, letter),
+        [body @ .., letter] => (body, letter),
+        [] => return false,
+    };
+    let number = match body {
+        [lead @ b'X'..=b'Z', rest @ ..] if rest.len() == 7 => {
+            digits_of(rest).map(|rest| u64::from(lead - b'X') * 10_000_000 + rest)
+        }
+        _ if body.len() == 8 => digits_of(body),
+        _ => None,
+    };
+    let letter_of =
+        |number: u64| b"TRWAGMYFPDXBNJZSQVHLCKE".get(usize::try_from(number % 23).ok()?);
+    number.and_then(letter_of) == Some(letter)
+}
+
+fn is_italian(word: &[u8]) -> bool {
+    const ODD: [u32; 26] = [
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24,
+        23,
+    ];
+    let form = b"AAAAAA00A00A000A";
+    let fits = word.len() == 16
+        && word.iter().zip(form).all(|(byte, kind)| match kind {
+            // Two people alike: digits are replaced by letters.
+            b'0' => byte.is_ascii_digit() || b"LMNPQRSTUV".contains(byte),
+            _ => byte.is_ascii_uppercase(),
+        });
+    let sum: u32 = word
+        .iter()
+        .take(15)
+        .enumerate()
+        .map(|(at, byte)| {
+            let value = if byte.is_ascii_digit() { byte - b'0' } else { byte.wrapping_sub(b'A') };
+            match at % 2 {
+                0 => ODD.get(usize::from(value)).copied().unwrap_or(0),
+                _ => u32::from(value),
+            }
+        })
+        .sum();
+    fits && word.last().map(|byte| u32::from(byte.wrapping_sub(b'A'))) == Some(sum % 26)
+}
+
+fn is_finnish(word: &[u8]) -> bool {
+    let [date @ .., sign, one, two, three, check] = word else { return false };
+    let serial = [*one, *two, *three];
+    let (Some(born), Some(serial)) = (digits_of(date), digits_of(&serial)) else { return false };
+    let letter = b"0123456789ABCDEFHJKLMNPRSTUVWXY"
+        .get(usize::try_from((born * 1000 + serial) % 31).unwrap_or(0));
+    date.len() == 6
+        && b"+-ABCDEFYXWVU".contains(sign)
+        && is_day_and_month(born / 10_000, born / 100 % 100)
+        && letter == Some(check)
+}
+
+fn is_chinese_x(word: &[u8]) -> bool {
+    let [body @ .., b'X'] = word else { return false };
+    let mut digits = [0u8; 18];
+    for (slot, byte) in digits.iter_mut().zip(body) {
+        *slot = byte.wrapping_sub(b'0');
+    }
+    digits_of(body).is_some()
+        && body.len() == 17
+        && (1900..=2099).contains(&part(&digits, 6, 4))
+        && (12 - weighted(&digits, &CHINESE) % 11) % 11 == 10
+}
+
+fn is_mexican(word: &[u8]) -> bool {
+    const ORDER: &[u8] = b"0123456789ABCDEFGHIJKLMN.OPQRSTUVWXYZ";
+    let [letters, date, sex, rest] = [(0, 4), (4, 10), (10, 11), (11, 18)]
+        .map(|(from, to)| word.get(from..to).unwrap_or_default());
+    let sum: usize = word
+        .iter()
+        .take(17)
+        .enumerate()
+        .map(|(at, byte)| ORDER.iter().position(|other| other == byte).unwrap_or(0) * (18 - at))
+        .sum();
+    word.len() == 18
+        && letters.iter().all(u8::is_ascii_uppercase)
+        && digits_of(date).is_some_and(|date| is_day_and_month(date % 100, date / 100 % 100))
+        && matches!(sex, b"H" | b"M" | b"X")
+        && rest.last() == Some(&(b'0' + u8::try_from((10 - sum % 10) % 10).unwrap_or(0)))
+}
+
+fn is_british(word: &[u8]) -> bool {
+    let [one, two, body @ .., suffix] = word else { return false };
+    body.len() == 6
+        && digits_of(body).is_some()
+        && one.is_ascii_uppercase()
+        && !b"DFIQUV".contains(one)
+        && two.is_ascii_uppercase()
+        && !b"DFIQUVO".contains(two)
+        && matches!(suffix, b'A'..=b'D')
+}
+
+fn is_singaporean(word: &[u8]) -> bool {
+    let [lead, body @ .., check] = word else { return false };
+    body.len() == 7
+        && b"STFGM".contains(lead)
+        && digits_of(body).is_some()
+        && check.is_ascii_uppercase()
+}
+
+fn is_singaporean_sure(word: &[u8]) -> bool {
+    let [lead, body @ .., check] = word else { return false };
+    let mut digits = [0u8; 7];
+    for (slot, byte) in digits.iter_mut().zip(body) {
+        *slot = byte.wrapping_sub(b'0');
+    }
+    let sum = weighted(&digits, &[2, 7, 6, 5, 4, 3, 2]);
+    let (offset, letters): (u32, &[u8; 11]) = match lead {
+        b'S' => (0, b"JZIHGFEDCBA"),
+        b'T' => (4, b"JZIHGFEDCBA"),
+        b'F' => (0, b"XWUTRQPNMLK"),
+        b'G' => (4, b"XWUTRQPNMLK"),
+        _ => return false,
+    };
+    let at = usize::try_from((sum + offset) % 11).unwrap_or(0);
+    is_singaporean(word) && letters.get(at) == Some(check)
+}
+
+fn is_irish(word: &[u8]) -> bool {
+    let body = word.get(..7).unwrap_or_default();
+    let (Some(_), Some(check)) = (digits_of(body), word.get(7)) else { return false };
+    let digits: Vec<u8> = body.iter().map(|byte| byte - b'0').collect();
+    let second = word
+        .get(8)
+        .map_or(0, |byte| if *byte == b'W' { 0 } else { u32::from(byte.wrapping_sub(b'@')) });
+    let sum = weighted(&digits, &[8, 7, 6, 5, 4, 3, 2]) + second * 9;
+    let letter = u32::from(check.wrapping_sub(b'@'));
+    matches!(word.len(), 8 | 9) && sum % 23 == letter % 23 && letter < 24
+}
