@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    conflicts, delete, demo, devices, export, get, history, import, init, invite, join, list,
-    patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync, undo,
+    anonymize, conflicts, delete, demo, devices, export, get, history, import, init, invite, join,
+    list, patch, policy, preferences, put, query, relay, resolve, restore, schema, status, sync,
+    undo,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -111,10 +112,12 @@ commands! {
     Import = import,
     /// Write all records as plain text
     Export = export,
-    /// Show or set what happens when two devices edit the same thing
+    /// Show or set what happens when two devices edit the same thing; check what is shared with others
     Policy = policy,
     /// Show or set which fields are sets, counters or lists, and what documents must meet
     Schema = schema,
+    /// Take what sounds or looks personal out of any JSON
+    Anonymize = anonymize,
     /// Add another device to the vault: shows a code to type there
     Invite = invite,
     /// Make this device part of a vault, with a code from another device

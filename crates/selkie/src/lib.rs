@@ -25,6 +25,7 @@
 mod collection;
 mod engine;
 mod error;
+pub mod share;
 mod status;
 mod store;
 mod system;
@@ -58,3 +59,8 @@ pub use watch::{Event, EventKind, Watch};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/CONCEPTS.md")]
 mod concepts {}
+
+/// The snippet of `docs/PRIVACY.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/PRIVACY.md")]
+mod privacy {}

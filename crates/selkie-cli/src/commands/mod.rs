@@ -1,5 +1,6 @@
 //! One file a command. Each has `Arguments`, `EXAMPLES` and `run`.
 
+pub mod anonymize;
 pub mod conflicts;
 pub mod delete;
 pub mod demo;
@@ -21,6 +22,7 @@ pub mod relay;
 pub mod resolve;
 pub mod restore;
 pub mod schema;
+pub mod share_policy;
 pub mod status;
 pub mod sync;
 pub mod undo;

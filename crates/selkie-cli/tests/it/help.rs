@@ -2,7 +2,8 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
+    "anonymize",
     "init",
     "put",
     "get",

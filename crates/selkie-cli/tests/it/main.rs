@@ -11,5 +11,6 @@ mod pairing;
 mod passphrase;
 mod records;
 mod relay;
+mod share;
 mod support;
 mod types;

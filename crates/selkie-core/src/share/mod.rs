@@ -12,6 +12,7 @@
 
 pub mod anonymize;
 mod canonical_json;
+pub mod lint;
 pub mod policy;
 mod prepare;
 pub mod prepared;
@@ -19,5 +20,6 @@ pub mod scan;
 mod transform;
 
 pub use anonymize::DataAnonymizer;
+pub use lint::{Lint, LintReport};
 pub use policy::{Category, Epsilon, PolicyProblem, PolicyProblems, SharePolicy};
 pub use prepared::{Dropped, PrepareError, Prepared};

@@ -98,14 +98,14 @@ impl Walk<'_> {
     /// What is sent of a value; `None` if nothing is. As deep as the rules, however deep the record.
     fn value(&mut self, tree: &Tree, value: &Value) -> Result<Option<Value>, Stop> {
         if let Some(transform) = &tree.transform {
-            return match transform.apply(value, &mut self.work) {
+            match transform.apply(value, &mut self.work) {
                 Outcome::Send(value) => return Ok(Some(value)),
-                Outcome::UnknownType => Ok(self.dropped.unknown_type += 1),
-                Outcome::NotAllowed => Ok(self.dropped.not_allowed += 1),
-                Outcome::Removed => Ok(self.dropped.by_rule += 1),
-                Outcome::Stop(stop) => Err(stop),
+                Outcome::UnknownType => self.dropped.unknown_type += 1,
+                Outcome::NotAllowed => self.dropped.not_allowed += 1,
+                Outcome::Removed => self.dropped.by_rule += 1,
+                Outcome::Stop(stop) => return Err(stop),
             }
-            .map(|()| None);
+            return Ok(None);
         }
         match (value, &tree.each) {
             (Value::Object(map), None) => self.object(tree, map),

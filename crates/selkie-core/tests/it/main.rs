@@ -6,5 +6,6 @@ mod conflicts;
 mod fields;
 mod harm;
 mod inbox;
+mod share;
 mod vectors;
 mod world;

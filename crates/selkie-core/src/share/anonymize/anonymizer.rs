@@ -136,7 +136,7 @@ impl Walk<'_> {
         for (key, item) in map {
             let sensitive = self.rules.judge(key).or(named.filter(|_| is_value_key(key)));
             let item = match sensitive {
-                Some(sensitive) => self.personal(sensitive, item),
+                Some(sensitive) => self.personal(key, sensitive, item),
                 None => self.value(item, depth + 1, embedded),
             };
             let name = self.key(key, &clean);
@@ -167,8 +167,8 @@ impl Walk<'_> {
     }
 
     /// The value of a field that sounds personal.
-    fn personal(&mut self, sensitive: Sensitive, value: &Value) -> Value {
-        if value.is_null() || is_count(sensitive, value) {
+    fn personal(&mut self, key: &str, sensitive: Sensitive, value: &Value) -> Value {
+        if value.is_null() || is_count(key, sensitive, value) {
             return value.clone();
         }
         if let Some(instead) = self.instead(sensitive, value) {
@@ -197,10 +197,10 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, text: &str, depth: usize, embedded: usize) -> String {
-        if embedded < EMBEDDED_MAX {
-            if let Some(inner) = json_in(text) {
-                return self.value(&inner, depth + 1, embedded + 1).to_string();
-            }
+        if embedded < EMBEDDED_MAX
+            && let Some(inner) = json_in(text)
+        {
+            return self.value(&inner, depth + 1, embedded + 1).to_string();
         }
         match stack::reduce(text, &self.rules.frames) {
             Some(frames) => {
@@ -225,8 +225,10 @@ fn is_value_key(key: &str) -> bool {
 }
 
 /// `tokens: 512` counts what a model read.
-fn is_count(sensitive: Sensitive, value: &Value) -> bool {
-    sensitive == Sensitive::Secret && value.as_u64().is_some_and(|count| count < 10_000_000)
+fn is_count(key: &str, sensitive: Sensitive, value: &Value) -> bool {
+    sensitive == Sensitive::Secret
+        && key.to_ascii_lowercase().contains("token")
+        && value.as_u64().is_some_and(|count| count < 10_000_000)
 }
 
 /// What a [`DataAnonymizer`] is told beyond its defaults.

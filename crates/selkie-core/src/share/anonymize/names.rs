@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::words::{
-    AFFIXES, ANYWHERE, BY_CHANCE, MACHINE_PLACES, PROPERTIES, SENSITIVE, THINGS, TOGETHER,
+    AFFIXES, AMOUNTS, ANYWHERE, BY_CHANCE, MACHINE_PLACES, PROPERTIES, SENSITIVE, THINGS, TOGETHER,
 };
 
 /// Why a value is personal.
@@ -97,6 +97,7 @@ pub fn sensitive_name(name: &str) -> Option<Sensitive> {
         let is_thing = match sensitive {
             Sensitive::Name => THINGS.contains(&before),
             Sensitive::Address => MACHINE_PLACES.contains(&before),
+            Sensitive::Secret => *word == "token" && AMOUNTS.contains(&before),
             _ => false,
         };
         let is_strict = matches!(sensitive, Sensitive::Biometric);
@@ -114,7 +115,8 @@ pub fn sensitive_name(name: &str) -> Option<Sensitive> {
 fn alone(word: &str) -> Option<Sensitive> {
     let exact = SENSITIVE.iter().find(|(known, _)| *known == word);
     let inside = || {
-        let by_chance = BY_CHANCE.contains(&word);
+        let one = word.strip_suffix('s').unwrap_or(word);
+        let by_chance = BY_CHANCE.contains(&one);
         ANYWHERE
             .iter()
             .find(|(known, _)| word.len() > known.len() && !by_chance && word.contains(known))
@@ -130,7 +132,8 @@ fn words(name: &str) -> Option<Vec<String>> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
     let mut previous_lower = false;
-    let chars: Vec<char> = name.nfkd().filter(|c| !is_combining_mark(*c)).collect();
+    let chars: Vec<char> =
+        name.nfkd().filter(|c| !is_combining_mark(*c) && !is_invisible(*c)).collect();
     for (at, c) in chars.iter().enumerate() {
         if !c.is_alphabetic() {
             end(&mut word, &mut words);
@@ -147,6 +150,12 @@ fn words(name: &str) -> Option<Vec<String>> {
     }
     end(&mut word, &mut words);
     Some(spelled_out(words))
+}
+
+/// Signs without width, which part nothing that a reader sees.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 /// Ends a word: singular, and cut into known words if it is several written as one.

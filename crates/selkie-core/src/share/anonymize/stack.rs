@@ -147,11 +147,11 @@ fn numbered(line: &str) -> Option<Line<'_>> {
             .map_or(name, |(address, name)| if address.starts_with("0x") { name } else { address });
         return name
             .contains("::")
-            .then(|| Line::Frame { function: Function::Named(name), line: None });
+            .then_some(Line::Frame { function: Function::Named(name), line: None });
     }
     let mut parts = rest.split_whitespace();
     let (_, address, name) = (parts.next()?, parts.next()?, parts.next()?);
-    address.starts_with("0x").then(|| Line::Frame { function: Function::Named(name), line: None })
+    address.starts_with("0x").then_some(Line::Frame { function: Function::Named(name), line: None })
 }
 
 /// `step@https://example.com/app.js:7:3`.
@@ -171,7 +171,7 @@ fn go(line: &str) -> Option<Line<'_>> {
     let (name, arguments) = line.strip_suffix(')')?.rsplit_once('(')?;
     let plain = arguments.is_empty() || arguments == "..." || arguments.contains("0x");
     let is_name = name.contains('.') && name.chars().all(is_of_name) && !line.starts_with(' ');
-    (plain && is_name).then(|| Line::Frame { function: Function::Named(name), line: None })
+    (plain && is_name).then_some(Line::Frame { function: Function::Named(name), line: None })
 }
 
 fn of_frame<'a>(line: &'a str, trimmed: &str) -> Option<Line<'a>> {

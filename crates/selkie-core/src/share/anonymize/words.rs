@@ -389,6 +389,22 @@ pub(super) const MACHINE_PLACES: &[&str] = &[
     "virtual",
 ];
 
+/// Of `max_tokens` and the like: what a language model reads and writes.
+pub(super) const AMOUNTS: &[&str] = &[
+    "max",
+    "min",
+    "total",
+    "num",
+    "count",
+    "input",
+    "output",
+    "prompt",
+    "completion",
+    "context",
+    "generated",
+    "cached",
+];
+
 /// Behind a sensitive word, these make a property of it that tells nobody: `email_count`, `device_type`.
 pub(super) const PROPERTIES: &[&str] = &[
     "count",

@@ -210,6 +210,20 @@ impl SharePolicy {
         self.epsilon_lifetime
     }
 
+    /// The policy with some of its rules only; for looking at a sample.
+    pub(crate) fn with_rules(&self, keep: impl Fn(usize, &str) -> bool) -> Self {
+        let mut part = self.clone();
+        part.rules.clear();
+        part.tree = Tree::default();
+        for (index, rule) in self.rules.iter().enumerate() {
+            if keep(index, RuleView::of(rule).kind) {
+                let _free_as_before = part.tree.insert(rule);
+                part.rules.push(rule.clone());
+            }
+        }
+        part.with_hash()
+    }
+
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }

@@ -67,7 +67,8 @@ mod tests {
     /// Published examples; and every change of one digit is noticed.
     #[test]
     fn one_wrong_digit_is_noticed() {
-        let checks: [(fn(&[u8]) -> bool, &str); 4] = [
+        type Check = fn(&[u8]) -> bool;
+        let checks: [(Check, &str); 4] = [
             (luhn, "79927398713"),
             (verhoeff, "2363"),
             (mod_11_10, "86095742719"),

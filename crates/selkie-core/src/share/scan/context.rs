@@ -27,6 +27,10 @@ pub(super) const PHONE: &[&str] = &[
     "celular",
     "téléphone",
     "portable",
+    "answer",
+    "answering",
+    "message",
+    "messages",
     "ring",
     "hotline",
     "ph",
@@ -81,6 +85,17 @@ pub(super) const PLACE: &[&str] = &[
 pub(super) const VERSION: &[&str] =
     &["version", "ver", "v", "release", "build", "firmware", "kernel"];
 
+/// Words right behind a number that say so: `… office`, `…-Fax`, `… is my mobile`.
+const BEHIND: &[&str] = &["office", "fax", "mobile", "cell", "phone", "tel", "home", "desk"];
+
+/// Whether one of them stands in the next bytes.
+pub(super) fn is_phone_by_what_follows(text: &Text<'_>, at: usize) -> bool {
+    let apart = |byte: &u8| !(byte.is_ascii_alphabetic() || *byte >= 0x80);
+    let line = text.slice(at, at + 18).split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(apart);
+    words.any(|found| BEHIND.iter().any(|word| found.eq_ignore_ascii_case(word.as_bytes())))
+}
+
 /// Whether one of the words stands in the bytes before `at`.
 pub(super) fn has(text: &Text<'_>, at: usize, words: &[&str]) -> bool {
     has_within(text, at, REACH, words)
@@ -90,7 +105,6 @@ pub(super) fn has(text: &Text<'_>, at: usize, words: &[&str]) -> bool {
 pub(super) fn has_within(text: &Text<'_>, at: usize, reach: usize, words: &[&str]) -> bool {
     let before = text.slice(at.saturating_sub(reach), at);
     let apart = |byte: &u8| !(byte.is_ascii_alphabetic() || *byte >= 0x80);
-    // Another line says nothing of this one, unless it is a label right above.
     before.split(apart).any(|found| {
         !found.is_empty()
             && words.iter().any(|word| {

@@ -3,6 +3,7 @@
 use super::text::Text;
 use super::{Found, Span};
 
+const LENGTH_MIN: usize = 15;
 const LENGTH_MAX: usize = 34;
 /// Lengths of the SWIFT registry.
 const LENGTHS: [(&[u8; 2], usize); 84] = [
@@ -108,21 +109,26 @@ pub(super) fn find(text: &Text<'_>, at: usize) -> Option<Span> {
     let country = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
     let known = LENGTHS.iter().chain(&MORE).find(|(code, _)| **code == country);
     let wanted = known.map(|(_, length)| *length)?;
+    // One word may have another length: a digit was lost or added, and the check digits were made for it.
+    valid_end(text, at, wanted)
+        .or_else(|| valid_end(text, at, text.word_end(at) - at))
+        .map(|end| Span::new(at, end, Found::Iban))
+}
+
+/// Behind `len` characters in fours or without gaps, if their check digits are right.
+fn valid_end(text: &Text<'_>, at: usize, len: usize) -> Option<usize> {
     let mut chars = [0u8; LENGTH_MAX];
-    let (mut len, mut end) = (0, at);
-    while len < wanted {
-        let byte = text.at(end);
-        if byte.is_ascii_alphanumeric() {
-            *chars.get_mut(len)? = byte.to_ascii_uppercase();
-            len += 1;
-        } else if !matches!(byte, b' ' | b'-') || !text.at(end + 1).is_ascii_alphanumeric() {
-            return None;
+    let chars = chars.get_mut(..len).filter(|chars| chars.len() >= LENGTH_MIN)?;
+    let mut end = at;
+    for (index, slot) in chars.iter_mut().enumerate() {
+        if index > 0 && index % 4 == 0 && matches!(text.at(end), b' ' | b'-') {
+            end += 1;
         }
+        *slot = Some(text.at(end)).filter(u8::is_ascii_alphanumeric)?.to_ascii_uppercase();
         end += 1;
     }
-    let digits = chars.iter().take(len).filter(|byte| byte.is_ascii_digit()).count();
-    (text.ends_word(end) && digits >= 8 && remainder(chars.get(..len)?) == 1)
-        .then(|| Span::new(at, end, Found::Iban))
+    let digits = chars.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (text.ends_word(end) && digits >= 8 && remainder(chars) == 1).then_some(end)
 }
 
 /// The remainder modulo 97, with the first four characters moved to the end and letters as 10 to 35.

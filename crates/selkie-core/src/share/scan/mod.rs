@@ -144,11 +144,12 @@ fn find_all(text: &Text<'_>) -> Vec<Span> {
     let mut floor = 0;
     while at < text.len() {
         let byte = text.at(at);
-        if byte.is_ascii_digit() && text.starts_word(at) {
-            if let Some(end) = harmless::end(text, at) {
-                at = end;
-                continue;
-            }
+        if byte.is_ascii_alphanumeric()
+            && text.starts_word(at)
+            && let Some(end) = harmless::end(text, at)
+        {
+            at = end;
+            continue;
         }
         if starts_number(text, at) {
             at = numeric(text, at, &mut spans).max(at + 1);
@@ -161,13 +162,7 @@ fn find_all(text: &Text<'_>) -> Vec<Span> {
             b'=' => token::assigned(text, at, floor),
             b'/' | b'\\' => user_path::find(text, at),
             b'-' => private_key::find(text, at),
-            b'a'..=b'z' | b'A'..=b'Z' if text.starts_word(at) => {
-                if let Some(end) = harmless::end(text, at) {
-                    at = end;
-                    continue;
-                }
-                word(text, at)
-            }
+            b'a'..=b'z' | b'A'..=b'Z' if text.starts_word(at) => word(text, at),
             _ => None,
         };
         match found {

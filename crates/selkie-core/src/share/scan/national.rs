@@ -74,11 +74,12 @@ impl Form<'_> {
         let digits = self.digits;
         match (self.lens, digits.len()) {
             // United States, in its own form; also taxpayers' numbers.
-            ([3, 2, 4], 9) if matches!(self.separators, b'-') => sure(is_us(digits)),
+            ([3, 2, 4], 9) if self.separators == b'-' => sure(has_us_form(digits)),
             ([3, 2, 4], 9) => said(is_us(digits)),
             // United Kingdom's health service; Canada; Brazil; Switzerland; Belgium.
             ([3, 3, 4], 10) if self.separators == b' ' => sure(is_nhs(digits)),
-            ([3, 3, 3], 9) => said(luhn(digits) || is_australian(digits)),
+            ([3, 3, 3], 9) if luhn(digits) => sure(matches!(self.separators, b' ' | b'-')),
+            ([3, 3, 3], 9) => said(is_australian(digits)),
             ([3, 3, 3, 2], 11) => sure(is_cpf(digits)),
             ([3, 4, 4, 2], 13) => sure(is_swiss(digits)),
             ([2, 2, 2, 3, 2], 11) => sure(is_belgian(digits)),
@@ -100,7 +101,9 @@ impl Form<'_> {
             ([5, 6], 11) => sure(is_norwegian(digits)),
             // France, in groups or not.
             (_, 15) => sure(is_french(digits)),
-            ([_], 13) => sure(is_swiss(digits) || is_south_african(digits)),
+            ([_], 13) if is_swiss(digits) => Verdict::Sure,
+            // So are some times in milliseconds.
+            ([_], 13) => said(is_south_african(digits)),
             ([_], 18) => sure(is_chinese(digits)),
             ([_], 12) => said(verhoeff(digits)),
             ([_], 11) => self.eleven(),
@@ -119,10 +122,10 @@ impl Form<'_> {
     /// Eleven digits in a row: many countries, and many things that are not people.
     fn eleven(&self) -> Verdict {
         let digits = self.digits;
-        if is_norwegian(digits) || is_belgian(digits) || is_pesel(digits) {
+        if is_norwegian(digits) || is_belgian(digits) || is_pesel(digits) || is_cpf(digits) {
             return Verdict::Sure;
         }
-        if is_cpf(digits) || is_german(digits) || is_turkish(digits) {
+        if is_german(digits) || is_turkish(digits) {
             return Verdict::IfSaid;
         }
         Verdict::No
@@ -136,6 +139,11 @@ fn part(digits: &[u8], from: usize, len: usize) -> u64 {
 /// A year of `year` digits, then month and day.
 fn is_birth(digits: &[u8], year: usize) -> bool {
     is_day_and_month(part(digits, year + 2, 2), part(digits, year, 2))
+}
+
+/// In its printed form a number counts even where that area was never given out.
+fn has_us_form(digits: &[u8]) -> bool {
+    part(digits, 0, 3) != 0 && part(digits, 3, 2) != 0 && part(digits, 5, 4) != 0
 }
 
 fn is_us(digits: &[u8]) -> bool {
@@ -251,6 +259,9 @@ fn is_chinese(digits: &[u8]) -> bool {
 
 /// A number with letters in it that begins there.
 pub(super) fn find_word(text: &Text<'_>, at: usize) -> Option<Span> {
+    if let Some(end) = spaced_british_end(text, at) {
+        return Some(Span::new(at, end, Found::NationalId));
+    }
     let mut end = text.end_while(at, 20, |byte| byte.is_ascii_alphanumeric());
     // Finland writes a sign of the century, Spain sometimes a dash before the letter.
     if matches!(text.at(end), b'-' | b'+') && matches!(end - at, 6 | 8) {
@@ -372,6 +383,21 @@ fn is_mexican(word: &[u8]) -> bool {
         && digits_of(date).is_some_and(|date| is_day_and_month(date % 100, date / 100 % 100))
         && matches!(sex, b"H" | b"M" | b"X")
         && rest.last() == Some(&(b'0' + u8::try_from((10 - sum % 10) % 10).unwrap_or(0)))
+}
+
+/// `AB 12 34 56 C`.
+fn spaced_british_end(text: &Text<'_>, at: usize) -> Option<usize> {
+    let mut word = [0u8; 9];
+    let mut end = at;
+    for (index, slot) in word.iter_mut().enumerate() {
+        if matches!(index, 2 | 4 | 6 | 8) {
+            (text.at(end) == b' ').then_some(())?;
+            end += 1;
+        }
+        *slot = text.at(end);
+        end += 1;
+    }
+    (is_british(&word) && text.ends_word(end)).then_some(end)
 }
 
 fn is_british(word: &[u8]) -> bool {

@@ -2,7 +2,7 @@
 
 use super::context;
 use super::number::{Group, Run};
-use super::text::Text;
+use super::text::{Text, is_word};
 use super::{Found, Span};
 
 /// Digits of a number after E.164, with some for a prefix or an extension.
@@ -21,10 +21,16 @@ pub(super) fn find(text: &Text<'_>, run: &Run<'_, '_>, group: usize) -> Option<(
     }
     let whole = taken.len() == groups.len();
     let before = text.before(first.outer_start());
-    if !whole || !run.is_apart(first, taken.last()?) || is_inside(text, taken, before) {
+    let last = taken.last()?;
+    let apart =
+        !is_word(before) && (text.ends_word(last.end) || extension_end(text, last.end).is_some());
+    let said = || {
+        context::is_phone_by_what_follows(text, last.end)
+            || context::has(text, first.outer_start(), context::PHONE)
+    };
+    if !whole || !apart || is_inside(text, last, before) {
         return prefix(text, run, groups);
     }
-    let said = || context::has(text, first.outer_start(), context::PHONE);
     let fits = match shape(text, taken, digits) {
         Shape::Phone => true,
         Shape::Maybe => said(),
@@ -56,14 +62,13 @@ fn reach(groups: &[Group]) -> usize {
 }
 
 /// Parts of something else: a path, a decimal number, a version, an identifier, a sum.
-fn is_inside(text: &Text<'_>, taken: &[Group], before: u8) -> bool {
-    let Some(last) = taken.last() else { return true };
-    let after = text.at(last.end);
-    let digit_after = text.at(last.end + 1).is_ascii_digit();
+fn is_inside(text: &Text<'_>, last: &Group, before: u8) -> bool {
+    let (after, next) = (text.at(last.end), text.at(last.end + 1));
+    let joins = matches!(after, b'-' | b'/') && next.is_ascii_alphabetic();
     matches!(before, b'-' | b'.' | b'/' | b'\\' | b'#' | b'$' | b'@' | b'%' | b'&')
-        || (matches!(after, b'.' | b',' | b':' | b'-' | b'/') && digit_after)
-        || matches!(after, b'%' | b'@' | b'\\')
-        || (matches!(after, b'-' | b'/') && text.at(last.end + 1).is_ascii_alphabetic())
+        || (matches!(after, b'.' | b',' | b':' | b'-' | b'/') && next.is_ascii_digit())
+        || matches!(after, b'%' | b'@')
+        || (joins && !context::is_phone_by_what_follows(text, last.end))
 }
 
 fn shape(text: &Text<'_>, taken: &[Group], digits: usize) -> Shape {
@@ -82,8 +87,9 @@ fn shape(text: &Text<'_>, taken: &[Group], digits: usize) -> Shape {
     }
     let in_brackets = first.opened == b'(' && first.closed && (2..=5).contains(&first.len());
     let trunk = begins == b'0' && !zero_zero && (9..=12).contains(&digits) && one_kind(taken);
+    let trunk = trunk && (first.len() > 1 || matches!(first.separator, b' ' | b')'));
     let abroad = zero_zero && (10..=DIGITS_MAX).contains(&digits);
-    if in_brackets || trunk || abroad || is_north_american(text, taken) {
+    if in_brackets || trunk || abroad || is_north_american(text, taken) || is_grouped(text, taken) {
         return Shape::Phone;
     }
     Shape::Maybe
@@ -119,6 +125,16 @@ fn is_north_american(text: &Text<'_>, taken: &[Group]) -> bool {
     let [area, office, line] = national else { return false };
     let same = area.separator == office.separator || area.closed;
     area.len() == 3 && office.len() == 3 && line.len() == 4 && same && area.separator != b'/'
+}
+
+/// `612 345 678`, `11 91234-5678`: groups that hardly anything else has.
+fn is_grouped(text: &Text<'_>, taken: &[Group]) -> bool {
+    let [one, two, three] = taken else { return false };
+    let spaced = one.separator == two.separator && matches!(one.separator, b' ' | b'-');
+    let brazilian = one.separator == b' ' && two.separator == b'-' && three.len() == 4;
+    let threes = [one, two, three].iter().all(|group| group.len() == 3);
+    (threes && spaced && text.at(one.start) >= b'5')
+        || (brazilian && one.len() == 2 && matches!(two.len(), 4 | 5))
 }
 
 /// `2026-11-24`, `24.11.2026`, `11/24/26`, also with an hour behind.
