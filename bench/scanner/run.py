@@ -134,6 +134,10 @@ def presidio(texts):
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
     import spacy
+    import tldextract
+
+    # Its e-mail recogniser would ask the network for a list of suffixes; the list that comes with it will do.
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
 
     class Blank(SpacyNlpEngine):
         def __init__(self):

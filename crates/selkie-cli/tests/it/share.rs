@@ -152,7 +152,8 @@ fn a_lint_tells_how_far_a_sample_is_told_apart() {
 #[test]
 fn a_collection_may_still_be_called_check() {
     let device = Device::new();
-    assert_eq!(device.value(&["policy", "--", "check"])["collection"], "check");
+    let shown = device.run(&["policy", "--json", "--", "check"]);
+    assert_eq!(shown.values()[0]["collection"], "check");
     assert_eq!(device.run(&["policy"]).code, 2);
 }
 

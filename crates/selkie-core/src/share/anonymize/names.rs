@@ -5,6 +5,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::words::{
     AFFIXES, AMOUNTS, ANYWHERE, BY_CHANCE, MACHINE_PLACES, PROPERTIES, SENSITIVE, THINGS, TOGETHER,
+    has,
 };
 
 /// Why a value is personal.
@@ -92,12 +93,11 @@ pub fn sensitive_name(name: &str) -> Option<Sensitive> {
             None => alone(word).map(|sensitive| (sensitive, Some(after))),
         };
         let Some((sensitive, rest)) = hit else { continue };
-        let is_property =
-            rest.and_then(<[&str]>::last).is_some_and(|last| PROPERTIES.contains(last));
+        let is_property = rest.and_then(<[&str]>::last).is_some_and(|last| has(PROPERTIES, last));
         let is_thing = match sensitive {
-            Sensitive::Name => THINGS.contains(&before),
-            Sensitive::Address => MACHINE_PLACES.contains(&before),
-            Sensitive::Secret => *word == "token" && AMOUNTS.contains(&before),
+            Sensitive::Name => has(THINGS, before),
+            Sensitive::Address => has(MACHINE_PLACES, before),
+            Sensitive::Secret => *word == "token" && has(AMOUNTS, before),
             _ => false,
         };
         let is_strict = matches!(sensitive, Sensitive::Biometric);
@@ -116,7 +116,7 @@ fn alone(word: &str) -> Option<Sensitive> {
     let exact = SENSITIVE.iter().find(|(known, _)| *known == word);
     let inside = || {
         let one = word.strip_suffix('s').unwrap_or(word);
-        let by_chance = BY_CHANCE.contains(&one);
+        let by_chance = has(BY_CHANCE, one);
         ANYWHERE
             .iter()
             .find(|(known, _)| word.len() > known.len() && !by_chance && word.contains(known))
@@ -199,9 +199,7 @@ fn pieces(word: &str) -> Option<Vec<String>> {
         }
         let rest = word.get(start..)?;
         let sensitive = SENSITIVE.iter().map(|(known, _)| *known);
-        for piece in
-            sensitive.chain(AFFIXES.iter().copied()).filter(|piece| rest.starts_with(*piece))
-        {
+        for piece in sensitive.chain(AFFIXES.split(' ')).filter(|piece| rest.starts_with(*piece)) {
             let plural = usize::from(is_known(piece) && rest.get(piece.len()..) == Some("s"));
             for len in [piece.len(), piece.len() + plural] {
                 let slot = reached.get_mut(start + len)?;

@@ -2,6 +2,11 @@
 
 use super::names::Sensitive;
 
+/// Whether a word is one of some, which spaces part.
+pub(super) fn has(words: &str, word: &str) -> bool {
+    words.split(' ').any(|other| other == word)
+}
+
 /// A word that says by itself what the value is.
 pub(super) const SENSITIVE: &[(&str, Sensitive)] = &[
     ("email", Sensitive::Email),
@@ -180,263 +185,41 @@ pub(super) const ANYWHERE: &[(&str, Sensitive)] = &[
 ];
 
 /// English words that hold one of them by chance.
-pub(super) const BY_CHANCE: &[&str] = &[
-    "allocation",
-    "deallocation",
-    "reallocation",
-    "preallocation",
-    "collocation",
-    "dislocation",
-    "translocation",
-    "microphone",
-    "headphone",
-    "earphone",
-    "saxophone",
-    "xylophone",
-    "gramophone",
-    "megaphone",
-    "vibraphone",
-    "phoneme",
-    "phonetic",
-    "addressable",
-    "addressing",
-];
+pub(super) const BY_CHANCE: &str = "\
+    allocation deallocation reallocation preallocation collocation dislocation \
+    translocation microphone headphone earphone saxophone xylophone gramophone megaphone \
+    vibraphone phoneme phonetic addressable addressing";
 
 /// What comes before or behind a sensitive word when they are written as one: `homeaddress`, `emailid`.
-pub(super) const AFFIXES: &[&str] = &[
-    "user",
-    "my",
-    "home",
-    "work",
-    "office",
-    "business",
-    "company",
-    "personal",
-    "private",
-    "public",
-    "primary",
-    "secondary",
-    "alt",
-    "alternate",
-    "contact",
-    "customer",
-    "client",
-    "owner",
-    "author",
-    "sender",
-    "receiver",
-    "recipient",
-    "from",
-    "to",
-    "reply",
-    "billing",
-    "shipping",
-    "delivery",
-    "mailing",
-    "emergency",
-    "first",
-    "last",
-    "full",
-    "middle",
-    "given",
-    "family",
-    "maiden",
-    "legal",
-    "display",
-    "real",
-    "old",
-    "new",
-    "current",
-    "previous",
-    "id",
-    "ids",
-    "number",
-    "num",
-    "no",
-    "nr",
-    "hash",
-    "value",
-    "text",
-    "string",
-    "list",
-    "line",
-    "info",
-    "data",
-    "uuid",
-    "guid",
-    "serial",
-    "model",
-    "type",
-    "patient",
-    "employee",
-    "member",
-    "person",
-    "people",
-    "contact",
-    "account",
-    "profile",
-    "parent",
-    "mother",
-    "father",
-    "child",
-    "spouse",
-    "partner",
-    "friend",
-    "doctor",
-    "student",
-    "teacher",
-    "the",
-    "is",
-    "has",
-    "e",
-    "raw",
-    "code",
-    "city",
-    "ip",
-    "mac",
-    "file",
-    "host",
-    "class",
-    "event",
-    "app",
-    "domain",
-];
+pub(super) const AFFIXES: &str = "\
+    user my home work office business company personal private public primary secondary \
+    alt alternate contact customer client owner author sender receiver recipient from to \
+    reply billing shipping delivery mailing emergency first last full middle given \
+    family maiden legal display real old new current previous id ids number num no nr \
+    hash value text string list line info data uuid guid serial model type patient \
+    employee member person people contact account profile parent mother father child \
+    spouse partner friend doctor student teacher the is has e raw code city ip mac file \
+    host class event app domain";
 
 /// Things whose name is not a person's: `file_name`, `eventName`. Their values are scanned all the same.
-pub(super) const THINGS: &[&str] = &[
-    "file",
-    "model",
-    "event",
-    "class",
-    "table",
-    "column",
-    "field",
-    "app",
-    "application",
-    "package",
-    "module",
-    "function",
-    "method",
-    "variable",
-    "parameter",
-    "product",
-    "brand",
-    "color",
-    "colour",
-    "font",
-    "theme",
-    "service",
-    "process",
-    "thread",
-    "metric",
-    "experiment",
-    "feature",
-    "flag",
-    "screen",
-    "page",
-    "button",
-    "os",
-    "browser",
-    "language",
-    "plan",
-    "tier",
-    "version",
-    "branch",
-    "tag",
-    "type",
-    "schema",
-    "index",
-    "queue",
-    "topic",
-    "bucket",
-    "layer",
-    "tensor",
-    "dataset",
-    "collection",
-    "database",
-    "db",
-    "crate",
-    "library",
-    "plugin",
-    "extension",
-    "tool",
-    "task",
-    "job",
-    "step",
-    "stage",
-    "test",
-    "exception",
-    "error",
-    "attribute",
-    "property",
-    "species",
-    "category",
-    "operation",
-    "command",
-];
+pub(super) const THINGS: &str = "\
+    file model event class table column field app application package module function \
+    method variable parameter product brand color colour font theme service process \
+    thread metric experiment feature flag screen page button os browser language plan \
+    tier version branch tag type schema index queue topic bucket layer tensor dataset \
+    collection database db crate library plugin extension tool task job step stage test \
+    exception error attribute property species category operation command";
 
 /// Of `memory_address` and the like: places where nobody lives.
-pub(super) const MACHINE_PLACES: &[&str] = &[
-    "memory",
-    "mem",
-    "heap",
-    "stack",
-    "pointer",
-    "register",
-    "bus",
-    "instruction",
-    "base",
-    "virtual",
-];
+pub(super) const MACHINE_PLACES: &str = "\
+    memory mem heap stack pointer register bus instruction base virtual";
 
 /// Of `max_tokens` and the like: what a language model reads and writes.
-pub(super) const AMOUNTS: &[&str] = &[
-    "max",
-    "min",
-    "total",
-    "num",
-    "count",
-    "input",
-    "output",
-    "prompt",
-    "completion",
-    "context",
-    "generated",
-    "cached",
-];
+pub(super) const AMOUNTS: &str = "\
+    max min total num count input output prompt completion context generated cached";
 
 /// Behind a sensitive word, these make a property of it that tells nobody: `email_count`, `device_type`.
-pub(super) const PROPERTIES: &[&str] = &[
-    "count",
-    "total",
-    "type",
-    "kind",
-    "class",
-    "category",
-    "model",
-    "platform",
-    "os",
-    "format",
-    "length",
-    "len",
-    "size",
-    "enabled",
-    "verified",
-    "valid",
-    "present",
-    "required",
-    "supported",
-    "available",
-    "status",
-    "permission",
-    "limit",
-    "max",
-    "min",
-    "memory",
-    "version",
-    "accuracy",
-    "precision",
-    "usage",
-    "budget",
-    "used",
-];
+pub(super) const PROPERTIES: &str = "\
+    count total type kind class category model platform os format length len size \
+    enabled verified valid present required supported available status permission limit \
+    max min memory version accuracy precision usage budget used";

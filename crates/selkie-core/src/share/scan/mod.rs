@@ -17,6 +17,7 @@ mod iban;
 mod ip;
 mod mac;
 mod national;
+mod national_words;
 mod number;
 mod phone;
 mod private_key;
@@ -200,7 +201,7 @@ fn word(text: &Text<'_>, at: usize) -> Option<Span> {
         .or_else(|| iban::find(text, at))
         .or_else(|| mac::find(text, at))
         .or_else(|| ip::find_v6(text, at))
-        .or_else(|| national::find_word(text, at))
+        .or_else(|| national_words::find(text, at))
 }
 
 /// Everything in one run of digits and separators; returns where to go on.
