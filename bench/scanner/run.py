@@ -153,11 +153,11 @@ def presidio(texts):
     engine = AnalyzerEngine(registry=registry, nlp_engine=Blank(), supported_languages=["en"])
     known = {e for r in registry.recognizers for e in r.supported_entities}
     wanted = [e for e in PRESIDIO if e in known]
-    spans, began = [], time.perf_counter()
+    spans, began = [], time.process_time()
     for text in texts:
         found = engine.analyze(text, language="en", entities=wanted, score_threshold=0.0)
         spans.append([(r.start, r.end, PRESIDIO[r.entity_type]) for r in found])
-    took = time.perf_counter() - began
+    took = time.process_time() - began  # of the processor: other processes do not count
     return spans, sum(len(text.encode()) for text in texts) / took
 
 

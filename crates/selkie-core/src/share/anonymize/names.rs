@@ -73,7 +73,7 @@ const NAME_BYTES_MAX: usize = 128;
 ///
 /// ```
 /// use selkie_core::share::anonymize::{Sensitive, sensitive_name};
-/// for key in ["user_email", "E-MAIL", "primaryEmailAddress2", "ｅｍａｉｌ", "emails", "useremail"] {
+/// for key in ["user_email", "E-MAIL", "primaryEMail2", "ｅｍａｉｌ", "emails", "useremail"] {
 ///     assert_eq!(sensitive_name(key), Some(Sensitive::Email), "{key}");
 /// }
 /// assert_eq!(sensitive_name("file_name"), None);
