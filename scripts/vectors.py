@@ -637,6 +637,52 @@ def packages():
     return {"cases": cases}
 
 
+# ---- sharing -------------------------------------------------------------------------------------------------------
+
+def policy_hash(canonical): return sha256(label("share-policy") + canonical)
+
+
+def pseudonym(key, destination, purpose, domain, rotate_days, now_ms, value):
+    epoch = now_ms // 86_400_000 // rotate_days if rotate_days else 0
+    context = sha256(label("pseudonym-context") + cbor([destination, purpose, domain, rotate_days, epoch]))
+    return hmac256(derive(key, "pseudonym", context), cbor(value))[:16].hex()
+
+
+def sharing():
+    def policy(**of):
+        return {"version": 1, "name": "stats", "from": "usage", "purpose": "improve", "destination": "lab",
+                "categories": ["technical"], "size_bytes_max": 4096, "expires_days": 30, **of}
+    policies = [
+        ("one rule", policy(field=[{"path": "ms", "bin": [100, 300.5]}])),
+        ("every transform", policy(categories=["technical", "interaction"], epsilon_lifetime=4.5, field=[
+            {"path": "at", "date": {"to": "month", "unit": "ms"}},
+            {"path": "card", "mask": {"first": 0, "last": 4}},
+            {"path": "comment", "scan": {"chars_max": 200, "frames": ["app::"]}},
+            {"path": "errors.*", "keys": ["disk", "timeout"],
+             "noise": {"dist": "discrete_laplace", "clamp": [0, 50], "epsilon": 0.5}},
+            {"path": "fingerprint", "drop": True},
+            {"path": "location", "geo": {"grid_km": 50}},
+            {"path": "model.size", "keep": True, "allow": [1, "large", "small", True], "else": "other"},
+            {"path": "sessions[*].ms", "bin": [100, 300.5, 1000]},
+            {"path": "user.email", "pseudonym": {"domain": "person", "normalise": "email", "rotate_days": 30}},
+        ])),
+    ]
+    key, now = bytes([7]) * 32, 1_764_000_000_000
+    pseudonyms = [
+        ("lab", "improve", "person", 0, now, "anna@example.com"), ("shop", "improve", "person", 0, now, "anna@example.com"),
+        ("lab", "improve", "person", 30, now, "anna@example.com"),
+        ("lab", "improve", "person", 30, now + 31 * 86_400_000, "anna@example.com"),
+        ("lab", "improve", "account", 0, now, 1234567), ("lab", "improve", "account", 0, now, "1234567"),
+    ]
+    names = ["destination", "purpose", "domain", "rotate_days", "now_ms", "value"]
+    return {
+        "policies": [{"name": name, "value": value, "canonical": cbor(value).hex(), "hash": policy_hash(cbor(value)).hex()}
+                     for name, value in policies],
+        "key": key.hex(),
+        "pseudonyms": [{**dict(zip(names, case)), "pseudonym": pseudonym(key, *case)} for case in pseudonyms],
+    }
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for name, make in {
@@ -644,7 +690,7 @@ def main():
         "slots": lambda _: slots(), "recovery": lambda _: recovery(), "roster": roster,
         "pairing": lambda file: pairing(file, OUT / "roster.json"),
         "incarnation": lambda _: incarnations(), "change": lambda _: changes(), "packed": lambda _: packed_states(),
-        "package": lambda _: packages(),
+        "package": lambda _: packages(), "share": lambda _: sharing(),
     }.items():
         file = OUT / f"{name}.json"
         file.write_text(json.dumps(make(file), indent=1, ensure_ascii=False) + "\n")

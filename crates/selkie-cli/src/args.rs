@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 use selkie::transport::Folder;
 
 use crate::commands::{
-    confirm_deletions, conflicts, delete, demo, devices, doctor, explain, export, fingerprint, get,
-    history, import, index, init, invite, join, list, lock, package, passphrase, patch, policy,
-    preferences, put, query, recover, relay, resolve, restore, revoke, rotate, schema, search,
-    similar, sql, status, sync, undo, unlock, words,
+    anonymize, confirm_deletions, conflicts, delete, demo, devices, doctor, explain, export,
+    fingerprint, get, history, import, index, init, invite, join, list, lock, package, passphrase,
+    patch, policy, preferences, put, query, recover, relay, resolve, restore, revoke, rotate,
+    schema, search, similar, sql, status, sync, undo, unlock, words,
 };
 use crate::context::Context;
 use crate::exit::{EXIT_CODES, Failure};
@@ -153,10 +153,12 @@ commands! {
     Import = import,
     /// Write all records as plain text
     Export = export,
-    /// Show or set what happens when two devices edit the same thing
+    /// Show or set what happens when two devices edit the same thing; check what is shared with others
     Policy = policy,
     /// Show or set which fields are sets, counters or lists, and what documents must meet
     Schema = schema,
+    /// Take what sounds or looks personal out of any JSON
+    Anonymize = anonymize,
     /// Add another device to the vault: shows a code to type there
     Invite = invite,
     /// Make this device part of a vault, with a code from another device

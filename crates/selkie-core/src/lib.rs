@@ -15,6 +15,8 @@ pub mod keys;
 
 pub mod change;
 
+pub mod share;
+
 pub mod seal;
 
 pub mod merge;

@@ -16,3 +16,13 @@ pub const RECORD_ID_BYTES_MAX: usize = 256;
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 /// How far ahead of this device's clock a stamp may be and still be adopted.
 pub const CLOCK_AHEAD_MS_MAX: u64 = 5 * 60 * 1000;
+/// Longest text of a share policy file, and longest canonical form of one policy.
+pub const SHARE_POLICY_BYTES_MAX: usize = 256 * 1024;
+/// Rules of one share policy.
+pub const SHARE_RULES_MAX: usize = 256;
+/// Keys of a map that one rule lists.
+pub const SHARE_KEYS_MAX: usize = 64;
+/// Longest payload that a share policy may allow.
+pub const SHARE_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// Levels of objects and arrays that the anonymiser looks into; what is deeper is removed.
+pub const ANONYMIZE_DEPTH_MAX: usize = 64;

@@ -32,6 +32,7 @@ mod indexes;
 mod keystore;
 mod live;
 mod manager;
+pub mod share;
 mod status;
 mod store;
 mod system;
@@ -84,3 +85,7 @@ mod concepts {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/QUERY.md")]
 mod finding {}
+/// The snippet of `docs/PRIVACY.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/PRIVACY.md")]
+mod privacy {}

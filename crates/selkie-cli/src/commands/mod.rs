@@ -1,5 +1,6 @@
 //! One file a command. Each has `Arguments`, `EXAMPLES` and `run`.
 
+pub mod anonymize;
 pub mod confirm_deletions;
 pub mod conflicts;
 pub mod delete;
@@ -33,6 +34,7 @@ pub mod revoke;
 pub mod rotate;
 pub mod schema;
 pub mod search;
+pub mod share_policy;
 pub mod similar;
 pub mod sql;
 pub mod status;

@@ -1,10 +1,12 @@
-//! `selkie policy`: what becomes of edits that two devices make without knowing of each other.
+//! `selkie policy`: what becomes of edits that two devices make without knowing of each other, and,
+//! below it, what of a collection is shared with others.
 
 use clap::Args;
 use selkie::{CollectionPolicy, DeviceId, FieldPath, Policy, PriorityFrom};
 use serde_json::{Map, Value, json};
 
 use super::history::field_path;
+use super::share_policy;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::BOLD;
@@ -20,6 +22,8 @@ Examples:
   selkie policy notes --deadline 3d --history 90d --learned on
   selkie policy tasks --conflicts priority --priority-from field:urgency
   selkie policy tasks --priority-from device:4f1c…=2,09ab…=1     ids: selkie devices --json
+  selkie policy check share.toml                          what may be shared with others
+  selkie policy -- check                                  a collection called check
 
 --conflicts      timestamp    the newest edit of a field is shown (default)
                  user_choice  the newest is shown until you choose: selkie conflicts
@@ -38,9 +42,13 @@ Edits of different fields never conflict. The policy itself syncs to your other 
 
 /// What `selkie policy` takes.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    share: Option<share_policy::Command>,
     /// The collection
-    collection: String,
+    #[arg(required = true)]
+    collection: Option<String>,
     /// What is shown where two devices edited one field
     #[arg(long, value_name = "RULE")]
     conflicts: Option<String>,
@@ -71,8 +79,11 @@ pub struct Arguments {
 }
 
 /// Sets what is named, then shows the policy.
-pub fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
-    let collection = arguments.collection.clone();
+pub fn run(mut arguments: Arguments, context: &Context) -> Result<(), Failure> {
+    if let Some(share) = arguments.share.take() {
+        return share.run(context);
+    }
+    let collection = arguments.collection.clone().unwrap_or_default();
     let vault = context.open()?;
     let before = vault.policy(&collection)?;
     let wanted = changed(before.clone(), arguments)?;

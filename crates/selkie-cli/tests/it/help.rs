@@ -2,7 +2,7 @@
 
 use crate::support::{run, selkie};
 
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 41] = [
     "doctor",
     "confirm-deletions",
     "search",
@@ -10,6 +10,7 @@ const COMMANDS: [&str; 40] = [
     "explain",
     "index",
     "sql",
+    "anonymize",
     "init",
     "put",
     "get",

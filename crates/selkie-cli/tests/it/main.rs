@@ -14,6 +14,7 @@ mod passphrase;
 mod queries;
 mod records;
 mod relay;
+mod share;
 mod support;
 mod types;
 mod watching;

@@ -28,6 +28,7 @@ pub(crate) const PREVIOUS_EPOCH: Label = Label(b"selkie/1/previous-epoch\0");
 pub(crate) const PAIRING_MAILBOX: Label = Label(b"selkie/1/pairing-mailbox\0");
 pub(crate) const PAIRING_PSK: Label = Label(b"selkie/1/pairing-psk\0");
 pub(crate) const PAIRING_OFFER: Label = Label(b"selkie/1/pairing-offer\0");
+pub(crate) const PSEUDONYM: Label = Label(b"selkie/1/pseudonym\0");
 
 /// 32 bytes from 32 bytes: HKDF-SHA256 without salt, info = label ‖ context parts.
 ///
@@ -96,6 +97,7 @@ mod tests {
             PAIRING_MAILBOX,
             PAIRING_PSK,
             PAIRING_OFFER,
+            PSEUDONYM,
         ];
         for (index, one) in labels.iter().enumerate() {
             assert_eq!(one.0.last(), Some(&0));

@@ -24,7 +24,7 @@ pub use pairing::{
 };
 pub use passphrase::{KdfError, KdfParameters, Passphrase, PassphraseError};
 pub use recovery::{RecoveryCode, RecoveryCodeError, fingerprint_words};
-pub use secret::{AdminKey, DatabaseKey, EpochKey, StoreKey};
+pub use secret::{AdminKey, DatabaseKey, EpochKey, StoreKey, UserShareKey};
 pub use slots::{Credential, KeySlots, SlotError, StoreId};
 
 #[cfg(test)]

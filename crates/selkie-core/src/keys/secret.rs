@@ -112,6 +112,26 @@ secret_key!(
     /// ```
     DatabaseKey
 );
+secret_key!(
+    /// The user's secret that pseudonyms are made of: whoever is sent them cannot guess their values
+    /// without it. One for each vault or grant; forgetting it ends the link to all pseudonyms made.
+    ///
+    /// ```
+    /// use selkie_core::keys::UserShareKey;
+    /// let key = UserShareKey::from_bytes([7; 32]);
+    /// let (lab, shop) = ([1; 32], [2; 32]);
+    /// assert_ne!(key.derive_pseudonym(&lab, b"5"), key.derive_pseudonym(&shop, b"5"));
+    /// ```
+    UserShareKey
+);
+
+impl UserShareKey {
+    /// HMAC-SHA-256 of `value` under the key of one context, the digest of who may compare it with what.
+    #[must_use]
+    pub fn derive_pseudonym(&self, context: &[u8; 32], value: &[u8]) -> [u8; 32] {
+        derive::authenticate(&derive(self.expose(), derive::PSEUDONYM, &[context]), value)
+    }
+}
 
 impl StoreKey {
     /// The key of the database file.

@@ -10,5 +10,6 @@ mod fields;
 mod harm;
 mod inbox;
 mod renaming;
+mod share;
 mod vectors;
 mod world;

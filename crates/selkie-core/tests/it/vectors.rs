@@ -4,8 +4,11 @@ use selkie_core::change::{
     Change, ChangeNumber, Class, Dot, EntryValue, Operation, RecordChange, Registers, Written,
 };
 use selkie_core::clock::Stamp;
+use selkie_core::keys::UserShareKey;
 use selkie_core::merge::{apply_own, pack, unpack};
+use selkie_core::ports::{RandomError, RandomSource};
 use selkie_core::record::{Component, Document, Path, RecordKey};
+use selkie_core::share::{Epsilon, SharePolicy};
 use selkie_wire::DeviceId;
 use serde_json::Value;
 
@@ -206,5 +209,45 @@ fn packages_are_those_of_the_specification() {
             ),
             "{name}"
         );
+    }
+}
+
+/// Policies and pseudonyms as `docs/FORMAT.md` has them.
+#[test]
+fn shares_are_those_of_the_specification() {
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../../../docs/vectors/share.json")).unwrap();
+    for case in list(&vectors["policies"]) {
+        let policy = SharePolicy::from_canonical(&hex(&case["canonical"])).unwrap();
+        assert_eq!(canonical(&policy.to_value()), canonical(&case["value"]));
+        assert_eq!(policy.hash().to_vec(), hex(&case["hash"]), "{}", case["name"]);
+    }
+    let key = || UserShareKey::from_bytes(hex(&vectors["key"]).try_into().unwrap());
+    for case in list(&vectors["pseudonyms"]) {
+        let days = number(&case["rotate_days"]);
+        let rotate = if days > 0 { format!(", rotate_days = {days}") } else { String::new() };
+        let policy = SharePolicy::parse(&format!(
+            "[share.x]\nfrom = 'a'\npurpose = '{}'\ndestination = '{}'\ncategories = ['technical']\n\
+             size_bytes_max = 99\nexpires_days = 1\n\
+             field = [{{ path = 'v', pseudonym = {{ domain = '{}'{rotate} }} }}]",
+            text(&case["purpose"]),
+            text(&case["destination"]),
+            text(&case["domain"]),
+        ))
+        .unwrap();
+        let record = serde_json::json!({ "v": case["value"] });
+        let now_ms = number(&case["now_ms"]);
+        let prepared =
+            policy.prepare(&record, &key(), Epsilon::ZERO, now_ms, &mut NoChance).unwrap();
+        let expected = serde_json::json!({ "v": case["pseudonym"] }).to_string();
+        assert_eq!(prepared.payload(), expected.as_bytes());
+    }
+}
+
+struct NoChance;
+
+impl RandomSource for NoChance {
+    fn fill(&mut self, _: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError)
     }
 }
