@@ -145,6 +145,7 @@ impl Events {
                             EventKind::Put => "put",
                             EventKind::Deleted => "deleted",
                             EventKind::Finding => "finding",
+                            EventKind::InitialSyncCompleted => "initial_sync_completed",
                         },
                         "remote": event.remote,
                     })
