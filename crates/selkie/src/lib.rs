@@ -84,7 +84,8 @@ mod concepts {}
 /// The snippets of `docs/QUERY.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/QUERY.md")]
-mod finding {}
+mod queries {}
+
 /// The snippet of `docs/PRIVACY.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/PRIVACY.md")]
