@@ -69,6 +69,7 @@ pub use selkie_wire::{Envelope, ids, relay};
 ///             more: false,
 ///             head: self.head(),
 ///             roster: RosterNumber(last as u64),
+///             checkpoints: None, // it keeps none
 ///         })
 ///     }
 ///     fn push(&mut self, request: &PushRequest) -> Result<PushResponse, TransportError> {
