@@ -8,9 +8,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use selkie_wire::checkpoint::is_cosigned;
-use selkie_wire::limits::{
-    ENVELOPE_BYTES_MAX, MANIFEST_BYTES_MAX, PAGE_BYTES_MAX, PAGE_SEGMENTS_MAX, REQUEST_BYTES_MAX,
-};
+use selkie_wire::limits::{MANIFEST_BYTES_MAX, PAGE_SEGMENTS_MAX, REQUEST_BYTES_MAX};
 use selkie_wire::relay::{
     CosignOutcome, CosignRequest, CosignResponse, FetchChunksRequest, FetchChunksResponse,
     ManifestOutcome, ManifestResponse, PutChunksRequest, PutChunksResponse, PutManifestRequest,
@@ -20,18 +18,13 @@ use selkie_wire::roster::Member;
 use selkie_wire::{Digest, Envelope, EnvelopeType, Manifest, VaultId};
 
 use super::VaultPath;
+use super::pull::PAGE_HELD_BYTES;
 use crate::app::{App, Caller};
 use crate::body::{self, Answer, Received};
 use crate::limits::SMALL_BODY_BYTES_MAX;
 use crate::problem::Problem;
 use crate::store::{CosignPlan, FetchPlan, ManifestPlan, ManifestQuery, PutChunksPlan};
 
-/// What a page of chunks may take.
-const PAGE_HELD_BYTES: u32 = if PAGE_BYTES_MAX > ENVELOPE_BYTES_MAX {
-    PAGE_BYTES_MAX as u32
-} else {
-    ENVELOPE_BYTES_MAX as u32
-};
 /// A list of as many digests as one may ask for.
 const DIGESTS_BODY_BYTES_MAX: usize = 64 + PAGE_SEGMENTS_MAX * 34;
 /// A manifest inside its message.

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::store::PullPlan;
 
 /// What a page may take: it is closed at the first, and always holds one envelope.
-const PAGE_HELD_BYTES: u32 = if PAGE_BYTES_MAX > ENVELOPE_BYTES_MAX {
+pub(super) const PAGE_HELD_BYTES: u32 = if PAGE_BYTES_MAX > ENVELOPE_BYTES_MAX {
     PAGE_BYTES_MAX as u32
 } else {
     ENVELOPE_BYTES_MAX as u32
