@@ -210,8 +210,8 @@ fn local_writes_are_gathered_and_sent() {
     assert!(last.last_success_ms > Some(NOON_MS));
 }
 
-#[test]
-fn a_conflict_is_shown_and_stops_nothing() {
+/// Two people gave one field two values, and are to choose.
+fn with_a_conflict() -> (World, Store, MemoryRelay) {
     let (world, laptop, relay) = beside(0);
     let rules = selkie::CollectionPolicy::from_names("user_choice", "edit_wins").unwrap();
     world.store.vault.set_policy("notes", rules).unwrap();
@@ -223,6 +223,12 @@ fn a_conflict_is_shown_and_stops_nothing() {
     }
     sync(&laptop, &relay);
     world.later();
+    (world, laptop, relay)
+}
+
+#[test]
+fn a_conflict_is_shown_and_stops_nothing() {
+    let (world, _laptop, _relay) = with_a_conflict();
     assert_eq!(world.shown(), SyncState::Conflict);
     assert_eq!(world.manager.state().relay.unwrap().conflicts_found, 1);
     world.put("other");
@@ -570,17 +576,7 @@ fn events_tell_of_phases_progress_and_the_end() {
 
 #[test]
 fn a_conflict_is_settled_at_its_deadline_without_a_network() {
-    let (world, laptop, relay) = beside(0);
-    let rules = selkie::CollectionPolicy::from_names("user_choice", "edit_wins").unwrap();
-    world.store.vault.set_policy("notes", rules).unwrap();
-    world.put("n");
-    world.later();
-    sync(&laptop, &relay);
-    for (store, value) in [(&world.store, 1), (&laptop, 2)] {
-        store.vault.collection("notes").unwrap().patch("n", &json!({ "id": value })).unwrap();
-    }
-    sync(&laptop, &relay);
-    world.later();
+    let (world, _laptop, _relay) = with_a_conflict();
     assert_eq!(world.manager.state().open_conflicts, 1);
     world.manager.set_network(Network::Offline);
     world.time.advance(24 * 60 * MINUTE_MS);
